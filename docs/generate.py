@@ -1,0 +1,114 @@
+"""Write the tables of the reference from the code that they describe: `python -m docs.generate`."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from flask_mlmonitor._keys import GROUPS, Key
+
+DOCS: Final = Path(__file__).parent
+BEGIN: Final = "<!-- Written by `python -m docs.generate`. -->\n"
+END: Final = "<!-- The end of what is written. -->\n"
+
+
+def config() -> str:
+    """Return a table of the configuration keys for each group."""
+    return "\n".join(
+        f"## {group}\n\n"
+        + table(
+            ("Key", "Kind", "Default", "Meaning"),
+            (
+                (
+                    _name(key.config_name, key.per_model),
+                    key.kind.name,
+                    _default(key),
+                    (key.meaning + " *(planned)*" * key.planned),
+                )
+                for key in keys
+            ),
+        )
+        for group, keys in GROUPS.items()
+    )
+
+
+def metrics() -> str:
+    """Return the table of the metrics."""
+    from flask_mlmonitor.metrics import METRICS
+
+    return table(
+        ("Metric", "Type", "Labels", "Meaning"),
+        (
+            (
+                f"`{metric.name}`",
+                metric.type,
+                ", ".join(f"`{label}`" for label in metric.labels),
+                metric.help,
+            )
+            for metric in METRICS
+        ),
+    )
+
+
+def commands() -> str:
+    """Return a section for each command of ``flask mlmonitor``."""
+    from flask_mlmonitor.cli import cli
+
+    return "\n".join(_commands(cli, click.Context(cli, info_name="flask mlmonitor")))
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "reference/config.md": config,
+    "reference/metrics.md": metrics,
+    "reference/cli.md": commands,
+}
+
+
+def rendered(page: str) -> str:
+    """Return a page as it should be: what stands between the marks is written anew."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has lost one of its marks: {BEGIN!r}, {END!r}")
+    return f"{before}{BEGIN}\n{PAGES[page]()}\n{END}{after}"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
+    names = list(head)
+    lines = [names, ["---"] * len(names), *rows]
+    return "".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
+    )
+
+
+def _name(name: str, per_model: bool) -> str:
+    return f"`{name}`" + " †" * per_model
+
+
+def _default(key: Key) -> str:
+    if key.default is None:
+        return "unset"
+    if key.default in ("", {}):
+        return "empty"
+    text = str(key.default).lower() if isinstance(key.default, bool) else str(key.default)
+    is_seconds = isinstance(key.default, int | float) and key.kind.name.startswith("duration")
+    return f"`{text}`" + " s" * is_seconds
+
+
+def _commands(command: click.Command, context: click.Context) -> Iterator[str]:
+    if not isinstance(command, click.Group):
+        text = command.get_help(context)
+        yield f"## `{context.command_path}`\n\n```text\n{text}\n```\n"
+        return
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        if below is not None:
+            yield from _commands(below, click.Context(below, info_name=name, parent=context))
+
+
+if __name__ == "__main__":
+    for name in PAGES:
+        (DOCS / name).write_text(rendered(name), encoding="utf-8")

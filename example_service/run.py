@@ -1,0 +1,133 @@
+"""The steps of one run, from training to the summary, told on the terminal."""
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+import pandas as pd
+
+from .callers import Callers, Troubles
+from .data import read_flights
+from .files import BASELINE, MODEL, OUTAGE, is_trained
+from .replay import Replay, Tally
+from .schedule import schedule
+from .server import Server
+from .summary import Totals, causes, from_callers, from_metrics, from_store, table
+from .training import build_baseline, fit, training_flights
+
+SETTLE_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is played, how fast, and against what."""
+
+    directory: Path
+    start: datetime
+    seconds: float
+    day_seconds: float
+    connections: int
+    workers: int
+    port: int
+    troubles: Troubles
+
+
+class Witnesses(NamedTuple):
+    """What the service's two places of truth have counted."""
+
+    metrics: Totals
+    store: Totals
+
+
+def run(plan: Plan, *, keep: bool = False) -> bool:
+    """Train, serve, replay and sum up; return whether all counts agree.
+
+    :param keep: go on serving until Ctrl-C.
+    """
+    flights = prepare(plan.directory)
+    with Server(plan.directory, port=plan.port, workers=plan.workers) as server:
+        click.echo(f"Serving at {server.url} with {plan.workers} workers.")
+        before = settled(server)
+        tally = play(plan, flights, server)
+        agrees = sum_up(server, before, tally)
+        if keep:
+            click.echo("Serving until Ctrl-C.")
+            with suppress(KeyboardInterrupt):
+                server.wait()
+    return agrees
+
+
+def prepare(directory: Path) -> pd.DataFrame:
+    """Read the flights; train on the first weeks unless that has been done."""
+    steps = 1 if is_trained(directory) else 3
+    with click.progressbar(length=steps, label="Training", item_show_func=_text) as bar:
+        flights = read_flights()
+        bar.update(1, "flights read")
+        if steps > 1:
+            directory.mkdir(parents=True, exist_ok=True)
+            known = training_flights(flights)
+            model = fit(known)
+            model.save(directory / MODEL)
+            bar.update(1, "model fitted")
+            build_baseline(known, model).save(directory / BASELINE)
+            bar.update(1, f"baseline of {len(known):,} flights built")
+    return flights
+
+
+def play(plan: Plan, flights: pd.DataFrame, server: Server) -> Tally:
+    """Play the flights of the plan against the service."""
+    start = pd.Timestamp(plan.start)
+    played = schedule(flights, start, seconds=plan.seconds, day_seconds=plan.day_seconds)
+    client = server.client(connections=plan.connections)
+    replay = Replay(client, Callers(plan.troubles, plan.seconds), outage=plan.directory / OUTAGE)
+    label = f"Replaying {len(played):,} flights"
+    with click.progressbar(length=int(plan.seconds), label=label, item_show_func=_text) as bar:
+
+        def show(elapsed: float) -> None:
+            day = start + pd.Timedelta(days=elapsed / plan.day_seconds)
+            told = sum(replay.tally.ground_truth.values())
+            bar.update(
+                min(int(elapsed), int(plan.seconds)) - bar.pos, f"{day:%d %B}, {told:,} outcomes"
+            )
+
+        return replay.run(played, connections=plan.connections, notice=show)
+
+
+def sum_up(server: Server, before: Witnesses, tally: Tally) -> bool:
+    """Compare what callers, ``/metrics`` and store have counted, and say where to look.
+
+    :param before: what was counted before the replay.
+    """
+    after = settled(server)
+    columns = {
+        "callers": from_callers(tally),
+        "/metrics": after.metrics.since(before.metrics),
+        "store": after.store.since(before.store),
+    }
+    click.echo("\n".join(["", *table(columns), "", *causes(server.metrics()), ""]))
+    agrees = columns["callers"] == columns["/metrics"] == columns["store"]
+    verdict = "All counts agree." if agrees else "The counts differ."
+    click.secho(verdict, fg="green" if agrees else "red", bold=True)
+    if unanswered := tally.predictions["unanswered"]:
+        click.echo(f"{unanswered:,} predictions were asked for and got no answer.")
+    for what, where in server.places().items():
+        click.echo(f"{what:<12}{where}")
+    return agrees
+
+
+def settled(server: Server) -> Witnesses:
+    """Wait until the store holds what ``/metrics`` counts; return the last word of both."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        store = from_store(server.status())
+        metrics = from_metrics(server.metrics())
+        if store == metrics or time.monotonic() > deadline:
+            return Witnesses(metrics, store)
+
+
+def _text(item: str | None) -> str | None:
+    return item

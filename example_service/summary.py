@@ -1,0 +1,95 @@
+"""The totals of a run: as its callers, ``/metrics`` and the store count them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from .replay import Tally
+
+ENDINGS: Final = ("success", "fallback", "invalid", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What one witness counted.
+
+    :param predictions: how many ended in each of :data:`ENDINGS`.
+    :param ground_truth: how many outcomes came.
+    """
+
+    predictions: dict[str, int]
+    ground_truth: int
+
+    def since(self, earlier: "Totals") -> "Totals":
+        """Return what came after an *earlier* count of the same witness."""
+        new = {name: self.predictions[name] - earlier.predictions[name] for name in ENDINGS}
+        return Totals(new, self.ground_truth - earlier.ground_truth)
+
+
+def from_callers(tally: Tally) -> Totals:
+    """Count what came back to the callers."""
+    return Totals({name: tally.predictions[name] for name in ENDINGS}, _known(tally.ground_truth))
+
+
+def from_metrics(metrics: str) -> Totals:
+    """Count by ``/metrics``."""
+    predictions = counter(metrics, "ml_predictions_total", "status")
+    return Totals(
+        {name: predictions[name] for name in ENDINGS},
+        _known(counter(metrics, "ml_ground_truth_total", "result")),
+    )
+
+
+def from_store(status: dict[str, Any]) -> Totals:
+    """Count by ``flask mlmonitor status --json``."""
+    models = status["models"]
+    predictions = {name: sum(model.get(name, 0) for model in models) for name in ENDINGS}
+    joined = sum(model["ground_truth"] for model in models)
+    return Totals(predictions, joined + status["pending_ground_truth"])
+
+
+def counter(metrics: str, name: str, label: str) -> Counter[str]:
+    """Sum a counter of ``/metrics`` by one of its labels.
+
+    >>> counter('a_total{model="m",status="success"} 2.0', "a_total", "status")
+    Counter({'success': 2})
+    """
+    totals: Counter[str] = Counter()
+    for family in text_string_to_metric_families(metrics):
+        for sample in family.samples:
+            if sample.name == name:
+                totals[sample.labels[label]] += int(sample.value)
+    return totals
+
+
+def table(columns: dict[str, Totals]) -> Iterator[str]:
+    """Yield the lines of a table with one column for each witness."""
+    yield _line("", columns)
+    for name in ENDINGS:
+        yield _line(name, [f"{totals.predictions[name]:,}" for totals in columns.values()])
+    sums = [f"{sum(totals.predictions.values()):,}" for totals in columns.values()]
+    yield _line("predictions", sums)
+    yield _line("ground truth", [f"{totals.ground_truth:,}" for totals in columns.values()])
+
+
+def causes(metrics: str) -> Iterator[str]:
+    """Yield a line each for errors, fallbacks and ground truth since the first run, by cause."""
+    for title, name, label in (
+        ("errors", "ml_prediction_errors_total", "error_type"),
+        ("fallbacks", "ml_fallback_total", "reason"),
+        ("ground truth", "ml_ground_truth_total", "result"),
+    ):
+        counts = {cause: n for cause, n in counter(metrics, name, label).items() if n}
+        told = ", ".join(f"{cause} {n:,}" for cause, n in sorted(counts.items()))
+        yield f"{title:<14}{told or 'none'}"
+
+
+def _known(results: Counter[str]) -> int:
+    return results["accepted"] + results["pending"]
+
+
+def _line(title: str, cells: Iterable[str]) -> str:
+    return f"{title:<14}" + "".join(f"{cell:>14}" for cell in cells)

@@ -1,0 +1,141 @@
+"""What the monitor keeps for one app."""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+from flask import Flask, Request, current_app
+
+from flask_mlmonitor.background.runtime import Runtime, runtime_for
+from flask_mlmonitor.config import Settings
+from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError
+from flask_mlmonitor.stats.baseline import Baseline
+
+EXTENSION: Final = "mlmonitor"
+Authorize = Callable[[Request], bool]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """A model that the app serves.
+
+    :param baseline: a path is relative to the app's root.
+    """
+
+    model: str
+    version: str
+    task: str | None = None
+    baseline: Baseline | Path | None = None
+
+
+@dataclass(eq=False)
+class AppState:
+    """One app's settings, models, and the runtime of the process it runs in.
+
+    :param registered: models without a route.
+    :param routed: returns the models of the app's monitored views.
+    :param problem: why the monitor could not start, if it could not.
+    """
+
+    app: "weakref.ref[Flask]"
+    name: str
+    root: Path
+    settings: Settings
+    registered: Sequence[Declaration]
+    routed: Callable[[], Iterable[Declaration]]
+    authorize: Authorize | None = None
+    problem: str | None = None
+    _runtime: Runtime | None = None
+    _built: dict[Hashable, object] = field(default_factory=dict)
+    _opening: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime of this process; opened at first use, and anew after a fork."""
+        runtime = self._runtime
+        if runtime is not None and runtime.pid == os.getpid():
+            return runtime
+        return self._open()
+
+    def _open(self) -> Runtime:
+        with self._opening:
+            if self._runtime is None or self._runtime.pid != os.getpid():
+                app = self.app()
+                testing = app is not None and app.testing
+                self._built = {}
+                self._runtime = runtime_for(self.settings, testing=testing)
+            return self._runtime
+
+    def built(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what *make* built for *key* in this process, building it at first use."""
+        self.runtime  # noqa: B018  after a fork, opening it forgets what the parent built
+        known = self._built.get(key)
+        if known is not None:
+            return cast("T", known)
+        with self._opening:
+            if key not in self._built:
+                self._built[key] = make()
+            return cast("T", self._built[key])
+
+    def declarations(self) -> list[Declaration]:
+        """Return every model of the app, each version once."""
+        known: dict[tuple[str, str], Declaration] = {}
+        for declaration in (*self.routed(), *self.registered):
+            key = (declaration.model, declaration.version)
+            if known.setdefault(key, declaration).baseline != declaration.baseline:
+                remedy = "declare a model and version with one baseline"
+                raise ConfigError("baseline", declaration.baseline, remedy)
+        return list(known.values())
+
+    def declaration(self, model: str, version: str | None) -> Declaration | None:
+        """Return the declaration of a model; *version* may be left out where there is one.
+
+        :raises ConfigError: when several versions are declared and none is given.
+        """
+        of_model = [known for known in self.declarations() if known.model == model]
+        if version is not None:
+            of_model = [known for known in of_model if known.version == version]
+        if len(of_model) > 1:
+            versions = [known.version for known in of_model]
+            raise ConfigError("version", None, f"name one of the model's versions {versions}")
+        return of_model[0] if of_model else None
+
+    def close(self) -> None:
+        """Close a runtime that belongs to this app alone; a shared one ends with its process."""
+        runtime = self._runtime
+        if runtime is not None and runtime.inline:
+            runtime.close()
+
+
+def load_baseline(baseline: Baseline | Path | None, root: Path) -> Baseline | None:
+    """Return a baseline given as itself or as a path below *root*.
+
+    :raises BaselineError: when the file is missing or damaged.
+    """
+    if not isinstance(baseline, Path):
+        return baseline
+    path = root / baseline
+    if not path.is_file():
+        raise BaselineError(
+            f"The baseline {path} does not exist: build it with "
+            f"`flask mlmonitor baseline build DATA -o {baseline}`, or correct the path."
+        )
+    return Baseline.load(path)
+
+
+def current_state() -> AppState:
+    """Return the state of the current app.
+
+    :raises MLMonitorError: when the app was never given to ``init_app``.
+    """
+    state = current_app.extensions.get(EXTENSION)
+    if not isinstance(state, AppState):
+        raise MLMonitorError(
+            f"The app {current_app.name!r} is not monitored: call `monitor.init_app(app)`."
+        )
+    return state

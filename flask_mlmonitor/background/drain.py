@@ -1,0 +1,198 @@
+"""From the spool to the store: each record once, whoever drains."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from flask_mlmonitor.background.batches import Meaning, batch_of, ids_of
+from flask_mlmonitor.clock import Clock, now
+from flask_mlmonitor.counters.requests import MonitorCounters
+from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.journal.spool import Chunk, Segment, Spool, State
+from flask_mlmonitor.records import Gap, Served
+from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.recording import (
+    AlreadyStored,
+    OffsetMoved,
+    Span,
+    apply,
+    bury,
+    forget,
+    read_offsets,
+)
+from flask_mlmonitor.store.truth import Matched
+
+BATCH_ROWS: Final = 1000
+FORGET_SECONDS: Final = 600.0
+"""How long the offset of a removed segment is kept: another drain may still have it open."""
+
+_meaning: Final = lru_cache(maxsize=256)(Meaning)
+
+
+class Backlog(NamedTuple):
+    """What waits in the spool: its bytes, and the age of the oldest record in seconds."""
+
+    size: int
+    lag: float
+
+
+class Drain:
+    """Moves what the spool holds into the store.
+
+    Several drains may run at once: the offset's compare-and-set lets one of them win each span.
+
+    :param on_matched: called with ground truth that had waited for the predictions now stored.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        database: Database,
+        counters: MonitorCounters,
+        *,
+        on_matched: Callable[[Sequence[Matched]], None],
+        clock: Clock = now,
+    ) -> None:
+        self._spool = spool
+        self._database = database
+        self._counters = counters
+        self._on_matched = on_matched
+        self._clock = clock
+        self._offsets: dict[str, int] | None = None
+        self._removed: dict[str, float] = {}
+
+    def run_once(self, limit: int) -> int:
+        """Move about *limit* rows; return how many were moved.
+
+        :raises StoreError: when the store cannot be used; the rest stays in the spool.
+        """
+        if self._offsets is None:
+            self._offsets = read_offsets(self._database)
+        moved = 0
+        for path in self._spool.segments():
+            if moved >= limit:
+                return moved
+            moved += self._drain(path, limit - moved)
+        self._forget_removed()
+        return moved
+
+    def backlog(self) -> Backlog:
+        """Return what waits in the spool, as the store's offsets have it."""
+        offsets = read_offsets(self._database)
+        size, oldest = 0, None
+        for path in self._spool.segments():
+            try:
+                with Segment(path) as segment:
+                    offset = max(offsets.get(path.name, 0), segment.start)
+                    waiting = path.stat().st_size - offset
+                    if waiting > 0:
+                        size += waiting
+                        times = [record.time for record in segment.read(offset, 1).records
+                                 if isinstance(record, Served)]  # fmt: skip
+                        oldest = min([*times, *([] if oldest is None else [oldest])], default=oldest)
+            except FileNotFoundError:
+                continue
+        return Backlog(size, 0.0 if oldest is None else max(0.0, self._clock() - oldest))
+
+    def _drain(self, path: Path, limit: int) -> int:
+        moved = 0
+        try:
+            with Segment(path) as segment:
+                while moved < limit:
+                    offset = self._offset(path)
+                    chunk = segment.read(offset, min(BATCH_ROWS, limit - moved))
+                    if chunk.offset != offset and (chunk.records or chunk.lost):
+                        moved += self._record(segment, offset, chunk)
+                    if chunk.end:
+                        self._finish(segment, chunk.state)
+                    if chunk.state is not State.MORE:
+                        break
+        except FileNotFoundError:  # another drain finished it
+            pass
+        except OffsetMoved:
+            self._offsets = read_offsets(self._database)
+        return moved
+
+    def _offset(self, path: Path) -> int:
+        return (self._offsets or {}).get(path.name, 0)
+
+    def _record(self, segment: Segment, offset: int, chunk: Chunk) -> int:
+        records = [*chunk.records, *([chunk.lost] if chunk.lost else [])]
+        try:
+            self._apply(segment, Span(segment.path.name, offset, chunk.offset), records)
+        except (StoreError, OffsetMoved):
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a poisonous record makes the store say
+            self._one_by_one(segment, offset, chunk, error)
+        if chunk.lost is not None:
+            self._counters.add("dropped", "corrupt", amount=chunk.lost.count)
+        return sum(max(1, len(record.rows)) for record in records if isinstance(record, Served))
+
+    def _one_by_one(self, segment: Segment, offset: int, chunk: Chunk, error: Exception) -> None:
+        """Record a chunk record by record; what the store refuses goes to the dead letters."""
+        while offset < chunk.offset:
+            single = segment.read(offset, 1)
+            span = Span(segment.path.name, offset, single.offset)
+            records = [*single.records, *([single.lost] if single.lost else [])]
+            try:
+                self._apply(segment, span, records)
+            except (StoreError, OffsetMoved):
+                raise
+            except Exception as refused:  # noqa: BLE001  as above
+                letter = msgspec.msgpack.encode(records)
+                bury(self._database, span, self._clock(), repr(refused)[:1000], letter)
+                self._moved_to(span)
+                self._counters.add("dropped", "rejected")
+            offset = single.offset
+
+    def _apply(self, segment: Segment, span: Span, records: Sequence[Served | Gap]) -> None:
+        meanings = [_meaning(schema) for schema in segment.schemas]
+        try:
+            matched = apply(self._database, span, batch_of(records, meanings, self._clock))
+        except AlreadyStored as again:
+            new = _without(records, again.ids)
+            matched = apply(self._database, span, batch_of(new, meanings, self._clock))
+        self._moved_to(span)
+        self._on_matched(matched)
+
+    def _moved_to(self, span: Span) -> None:
+        assert self._offsets is not None
+        self._offsets[span.segment] = span.end
+
+    def _finish(self, segment: Segment, state: State) -> None:
+        if state is State.CORRUPT:
+            segment.quarantine()
+        else:
+            segment.remove()
+        if state is State.TORN:
+            self._counters.add("torn")
+        self._removed[segment.path.name] = time.monotonic()
+
+    def _forget_removed(self) -> None:
+        due = [
+            name
+            for name, since in self._removed.items()
+            if time.monotonic() - since > FORGET_SECONDS
+        ]
+        if due:
+            forget(self._database, due)
+        for name in due:
+            del self._removed[name]
+            if self._offsets is not None:
+                self._offsets.pop(name, None)
+
+
+def _without(records: Iterable[Served | Gap], stored: Collection[str]) -> list[Served | Gap]:
+    """Return the records whose ids are new; of an id that repeats, the first."""
+    seen = set(stored)
+    new: list[Served | Gap] = []
+    for record in records:
+        ids = ids_of(record) if isinstance(record, Served) else []
+        if seen.isdisjoint(ids):
+            new.append(record)
+            seen.update(ids)
+    return new

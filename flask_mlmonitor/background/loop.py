@@ -1,0 +1,60 @@
+"""The thread that drains, in whichever process is elected."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from flask_mlmonitor.counters.faults import LOGGER, Faults
+from flask_mlmonitor.exceptions import StoreError
+
+POLL_SECONDS: Final = 0.25
+LONGEST_PAUSE: Final = 30.0
+
+
+class Loop:
+    """Calls *turn* again and again, in a daemon thread or in the caller's.
+
+    :param turn: works for a while and returns whether more waits to be done.
+    :param duty: the share of the time that may be spent while more waits; in a process that
+        answers requests, the rest is left to them.
+    """
+
+    def __init__(self, turn: Callable[[], bool], faults: Faults, *, duty: float) -> None:
+        self._turn = turn
+        self._faults = faults
+        self._duty = duty
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._pause = POLL_SECONDS
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self.run, name="mlmonitor", daemon=True)
+        self._thread.start()
+
+    def run(self) -> None:
+        """Work until :meth:`stop` is called."""
+        while not self._stopping.wait(self._pause):
+            with self._faults.guard("background"):
+                self._pause = self._step()
+
+    def stop(self, timeout: float) -> None:
+        """End the loop, waiting at most *timeout* seconds for a turn that is under way."""
+        self._stopping.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _step(self) -> float:
+        began = time.monotonic()
+        try:
+            more = self._turn()
+        except StoreError as error:
+            pause = min(max(self._pause, POLL_SECONDS) * 2, LONGEST_PAUSE)
+            LOGGER.warning("The store cannot be used (%s); next try in %.1f s.", error, pause)
+            return pause
+        except Exception:
+            self._pause = min(max(self._pause, POLL_SECONDS) * 2, LONGEST_PAUSE)
+            raise
+        spent = time.monotonic() - began
+        return spent * (1 / self._duty - 1) if more else POLL_SECONDS

@@ -1,0 +1,208 @@
+"""What one process keeps for one data folder: journal, counters, store, and the thread."""
+
+import atexit
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from flask_mlmonitor.background.drain import Drain
+from flask_mlmonitor.background.election import HostElection
+from flask_mlmonitor.background.folders import Folders
+from flask_mlmonitor.background.loop import POLL_SECONDS, Loop
+from flask_mlmonitor.config import Settings
+from flask_mlmonitor.counters.cells import Owner
+from flask_mlmonitor.counters.faults import Faults
+from flask_mlmonitor.counters.requests import UNKNOWN, MonitorCounters, TruthCounters
+from flask_mlmonitor.counters.slots import Slot
+from flask_mlmonitor.exceptions import ConfigError, StoreError
+from flask_mlmonitor.journal.spool import Spool
+from flask_mlmonitor.journal.writer import Journal
+from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
+
+WEB_ROWS: Final = 200
+"""Rows moved in one turn inside a web worker, and the share of time given to it in a backlog."""
+WEB_DUTY: Final = 0.25
+WORKER_ROWS: Final = 10_000
+GOODBYE_SECONDS: Final = 2.0
+
+_lock = threading.Lock()
+_runtimes: dict[tuple[int, Path], "Runtime"] = {}
+
+
+class Runtime:
+    """One process's journal, counters, store and drain.
+
+    :param inline: drain within the request and start no thread, for tests.
+    """
+
+    def __init__(self, settings: Settings, folders: Folders, *, inline: bool) -> None:
+        self.pid = os.getpid()
+        self.inline = inline
+        self.folders = folders
+        self.slot = Slot(folders.data / "slots")
+        self.counters = MonitorCounters(self.slot)
+        self.faults = Faults(self.counters)
+        self.spool = Spool(folders.data / "spool")
+        self.journal = Journal(
+            self.spool.path,
+            max_bytes=settings.journal_max_bytes,
+            full=settings.journal_full,
+            on_drop=lambda reason, number: self.counters.add("dropped", reason, amount=number),
+        )
+        self.database = Database(folders.store_url)
+        self.election = HostElection(folders.data / "drain.lock")
+        self.drain = Drain(self.spool, self.database, self.counters, on_matched=self._matched)
+        self._draining = threading.Lock()
+        self._loop = Loop(self._turn, self.faults, duty=WEB_DUTY)
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the thread that keeps the journal and, when elected, drains."""
+        self._loop.start()
+        atexit.register(self.close)
+
+    def work(self) -> None:
+        """Drain in the caller's thread until :meth:`stop`; what ``flask mlmonitor worker`` does."""
+        self._loop = Loop(lambda: self._turn(WORKER_ROWS), self.faults, duty=1.0)
+        self._loop.run()
+
+    def stop(self) -> None:
+        """End :meth:`work`."""
+        self._loop.stop(0)
+
+    def recorded(self) -> None:
+        """Follow up a journaled prediction: in a test, move it to the store at once."""
+        if self.inline:
+            with self._draining:
+                self.drain.run_once(sys.maxsize)
+
+    def first_in_interval(self, name: str, interval: float) -> bool:
+        """Return whether this is the first call for *name* on this host in the current interval.
+
+        The one whose file could be made is the first; earlier intervals' files go.
+        """
+        stamp = self.folders.data / f"{name}-{int(time.time() / interval)}.once"
+        try:
+            os.close(os.open(stamp, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return False
+        for path in self.folders.data.glob(f"{name}-*.once"):
+            if path != stamp:
+                path.unlink(missing_ok=True)
+        return True
+
+    def flush(self, timeout: float) -> bool:
+        """Move what is journaled to the store, or wait until the elected process has.
+
+        :return: whether nothing waits any more.
+        :raises StoreError: when the store cannot be used.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            if self.inline or self.election.win():
+                with self._draining:
+                    while self.drain.run_once(WORKER_ROWS):
+                        pass
+            if not self.drain.backlog().size:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS / 5)
+
+    def record_ground_truth(self, claims: Sequence[Claim]) -> list[Verdict]:
+        """Store ground truth and count it.
+
+        :raises StoreError: when the store cannot be used; then nothing was recorded.
+        """
+        verdicts = record_ground_truth(self.database, claims)
+        self._matched([v.matched for v in verdicts if v.matched and v.result == "accepted"])
+        for verdict in verdicts:
+            if verdict.result != "accepted":
+                known = verdict.matched
+                owner = Owner(known.model, known.version) if known else UNKNOWN
+                with self.faults.guard("counters"):
+                    TruthCounters(self.slot, owner).came(verdict.result)
+        return verdicts
+
+    def close(self) -> None:
+        """Stop the thread, give back what is held, and leave the journal complete."""
+        if self._closed or self.pid != os.getpid():
+            return
+        self._closed = True
+        self._loop.stop(GOODBYE_SECONDS)
+        self.journal.close()
+        if self._draining.acquire(timeout=GOODBYE_SECONDS):
+            try:
+                self._last_turn()
+            finally:
+                self._draining.release()
+        self.election.resign()
+        self.slot.close()
+        self.database.close()
+        if self.inline:
+            shutil.rmtree(self.folders.data, ignore_errors=True)
+        with _lock:
+            _runtimes.pop((self.pid, self.folders.data), None)
+
+    def _last_turn(self) -> None:
+        deadline = time.monotonic() + GOODBYE_SECONDS
+        with self.faults.guard("background"):
+            try:
+                while self.election.win() and self.drain.run_once(WEB_ROWS):
+                    if time.monotonic() > deadline:
+                        return
+            except StoreError:
+                return  # the spool keeps it for the next process
+
+    def _turn(self, rows: int = WEB_ROWS) -> bool:
+        self.journal.heartbeat()
+        if not self.election.win():
+            return False
+        with self._draining:
+            return self.drain.run_once(rows) >= rows
+
+    def _matched(self, matched: Sequence[Matched]) -> None:
+        delays: dict[Owner, list[float]] = {}
+        for match in matched:
+            delays.setdefault(Owner(match.model, match.version), []).append(match.delay)
+        for owner, seconds in delays.items():
+            with self.faults.guard("counters"):
+                TruthCounters(self.slot, owner).accepted(seconds)
+
+
+def runtime_for(settings: Settings, *, testing: bool) -> Runtime:
+    """Return this process's runtime for the data folder of *settings*, shared by its apps.
+
+    :param testing: a runtime of its own, in a temporary folder, without a thread.
+    """
+    if testing:
+        return Runtime(settings, Folders.temporary(), inline=True)
+    folders = Folders.of(settings)
+    key = (os.getpid(), folders.data)
+    with _lock:
+        runtime = _runtimes.get(key)
+        if runtime is None:
+            runtime = _runtimes[key] = Runtime(settings, folders, inline=False)
+            if settings.background == "thread":
+                runtime.start()
+        elif runtime.folders.store_url != folders.store_url:
+            remedy = f"apps that share the data folder {folders.data} must share the store too"
+            raise ConfigError("MLMONITOR_STORE_URL", folders.store_url, remedy)
+        return runtime
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    for runtime in list(_runtimes.values()):
+        runtime.database.forget()
+    _runtimes.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

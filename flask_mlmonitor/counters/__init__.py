@@ -1,0 +1,1 @@
+"""Counters that several processes share and that survive ``kill -9``."""

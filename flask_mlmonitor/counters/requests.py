@@ -1,0 +1,185 @@
+"""What is counted of each request, and of the monitor itself."""
+
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final
+
+from flask_mlmonitor.counters.cells import Block, Name, Owner
+from flask_mlmonitor.counters.slots import Slot
+from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, RULES, STATUSES, FieldFailure
+
+TICKS: Final = 20
+"""The throughput window is counted in this many parts."""
+
+EXTRA: Final = "__extra__"
+WHERES: Final = ("request", "validation", "outcome", "journal", "counters", "signal", "metrics",
+                 "drain", "store", "background")  # fmt: skip
+DROP_REASONS: Final = ("journal_full", "disk_full", "write_error", "record_too_large",
+                       "segment_lost", "corrupt", "rejected")  # fmt: skip
+TRUTH_RESULTS: Final = ("accepted", "updated", "pending", "invalid")
+DELAY_BOUNDS: Final = (1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0)
+MONITOR: Final = Owner("", "")
+UNKNOWN: Final = Owner("__unknown__", "__unknown__")
+
+
+class RequestCounters:
+    """The cells of one model and version.
+
+    :param bounds: upper bounds of the latency histogram, in seconds, rising.
+    :param features: those whose broken rules are counted apart.
+    :param window: seconds over which the current throughput is taken.
+    """
+
+    def __init__(
+        self, slot: Slot, owner: Owner, bounds: Sequence[float], features: Sequence[str], window: float
+    ) -> None:
+        self._slot = slot
+        self._bounds = tuple(bounds)
+        self._tick = window / TICKS
+        hot: list[Name] = [
+            *(("predictions", status) for status in STATUSES),
+            *(("errors", error) for error in ERROR_TYPES),
+            *(("fallbacks", reason) for reason in FALLBACK_REASONS),
+            *(("latency_bucket", repr(bound)) for bound in (*self._bounds, float("inf"))),
+            ("latency_sum",),
+            ("in_progress",),
+            *(("recent", repr(window), str(part)) for part in range(TICKS + 1)),
+            *(("recent_tick", repr(window), str(part)) for part in range(TICKS + 1)),
+        ]
+        rare: list[Name] = [("failures", feature, rule) for feature in features for rule in RULES]
+        rare.append(("failures", EXTRA, "extra"))
+        self._hot = len(hot)
+        self._block = slot.block(owner, (*hot, *rare))
+        index = self._block.index
+        self._errors = index["errors", ERROR_TYPES[0]]
+        self._fallbacks = index["fallbacks", FALLBACK_REASONS[0]]
+        self._latency = index["latency_bucket", repr((*self._bounds, float("inf"))[0])]
+        self._latency_sum = index["latency_sum",]
+        self._in_progress = index["in_progress",]
+        self._recent = index["recent", repr(window), "0"]
+
+    def begun(self) -> None:
+        """Count a request as in progress."""
+        self._in_flight(1)
+
+    def dismissed(self) -> None:
+        """Take back a request that turned out to be no prediction."""
+        self._in_flight(-1)
+
+    def _in_flight(self, change: int) -> None:
+        place = self._in_progress
+        with self._slot.lock:
+            self._block.values[place] += change
+        self._slot.write(self._block, place, place + 1)
+
+    def finished(
+        self, status: int, rows: int, *, latency: float | None = None, error: int = -1
+    ) -> None:
+        """Count the outcome of a request that had begun, and write it through.
+
+        :raises OSError: when the slot's file cannot be written; it is counted all the same.
+        """
+        tick = int(time.time() / self._tick)
+        part = self._recent + tick % (TICKS + 1)
+        with self._slot.lock:
+            values = self._block.values
+            values[self._in_progress] -= 1
+            values[status] += rows
+            if error >= 0:
+                values[self._errors + error] += 1
+            if latency is not None:
+                values[self._latency + bisect_left(self._bounds, latency)] += 1
+                values[self._latency_sum] += latency
+            stamp = part + TICKS + 1
+            if values[stamp] != tick:
+                values[stamp] = tick
+                values[part] = 0
+            values[part] += 1
+        self._slot.write(self._block, 0, self._hot)
+
+    def fell_back(self, reason: int) -> None:
+        """Count one use of the fallback, by its place in :data:`FALLBACK_REASONS`."""
+        _add(self._slot, self._block, ("fallbacks", FALLBACK_REASONS[reason]), 1)
+
+    def broke(self, failures: Sequence[FieldFailure]) -> None:
+        """Count broken rules; fields that are not the baseline's never make a cell."""
+        with self._slot.lock:
+            for failure in failures:
+                place = self._block.index.get(("failures", failure.feature, failure.rule))
+                if place is not None:
+                    self._block.values[place] += 1
+        self._slot.write(self._block, self._hot)
+
+
+class MonitorCounters:
+    """The monitor's own cells: its faults, what it dropped, and the ground truth it was given."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self._block = slot.block(
+            MONITOR,
+            [
+                *(("internal_errors", where) for where in WHERES),
+                *(("dropped", reason) for reason in DROP_REASONS),
+                ("torn",),
+            ],
+        )
+
+    def add(self, *name: str, amount: float = 1) -> None:
+        """Count *amount* under a name."""
+        _add(self._slot, self._block, name, amount)
+
+
+class TruthCounters:
+    """The ground truth that came for one model and version."""
+
+    def __init__(self, slot: Slot, owner: Owner) -> None:
+        self._slot = slot
+        names: list[Name] = [
+            *(("ground_truth", result) for result in TRUTH_RESULTS),
+            *(("delay_bucket", repr(bound)) for bound in (*DELAY_BOUNDS, float("inf"))),
+            ("delay_sum",),
+        ]
+        self._block = slot.block(owner, names)
+
+    def came(self, result: str, amount: int = 1) -> None:
+        """Count *amount* values with one of :data:`TRUTH_RESULTS`."""
+        _add(self._slot, self._block, ("ground_truth", result), amount)
+
+    def accepted(self, delays: Sequence[float]) -> None:
+        """Count accepted values, and how many seconds after its prediction each came."""
+        bounds = (*DELAY_BOUNDS, float("inf"))
+        with self._slot.lock:
+            values, index = self._block.values, self._block.index
+            values[index["ground_truth", "accepted"]] += len(delays)
+            for delay in delays:
+                values[index["delay_bucket", repr(bounds[bisect_left(bounds, delay)])]] += 1
+                values[index["delay_sum",]] += delay
+        self._slot.write(self._block)
+
+
+def _add(slot: Slot, block: Block, name: Name, amount: float) -> None:
+    place = block.index[name]
+    with slot.lock:
+        block.values[place] += amount
+    slot.write(block, place, place + 1)
+
+
+def recent(cells: dict[Name, float], window: float, now: float) -> float:
+    """Return the requests per second over the last *window* seconds of one slot's cells.
+
+    The oldest part of the window counts with the share that still lies in it.
+    """
+    span = window / TICKS
+    current = int(now / span)
+    share = 1 - (now / span - current)
+    total = 0.0
+    for part in range(TICKS + 1):
+        tick = cells.get(("recent_tick", repr(window), str(part)), 0.0)
+        count = cells.get(("recent", repr(window), str(part)), 0.0)
+        if tick == current - TICKS:
+            total += count * share
+        elif current - TICKS < tick <= current:
+            total += count
+    return total / window

@@ -1,0 +1,348 @@
+"""The extension object: wiring only."""
+
+import os
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask, Request
+from prometheus_client.registry import Collector
+
+from flask_mlmonitor._app import (
+    EXTENSION,
+    AppState,
+    Authorize,
+    Declaration,
+    current_state,
+    load_baseline,
+)
+from flask_mlmonitor.config import Settings
+from flask_mlmonitor.counters.faults import LOGGER
+from flask_mlmonitor.exceptions import ConfigError
+from flask_mlmonitor.metrics import MonitorCollector
+from flask_mlmonitor.request.endpoint import BaselineOrPath, Concerns, Endpoint, Fallback, Version, declare
+from flask_mlmonitor.request.ids import new_id, text_of
+from flask_mlmonitor.request.prediction import MARK, Monitored, monitor_view, record_by_hand
+from flask_mlmonitor.request.route import route_of
+from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.web.blueprint import add_routes
+from flask_mlmonitor.web.truth import record_values
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class MLMonitor:
+    """Monitors the models that a Flask app serves.
+
+    >>> app = Flask(__name__)
+    >>> app.config["TESTING"] = True
+    >>> monitor = MLMonitor(app)
+    >>> @app.post("/predict")
+    ... @monitor.prediction("fraud", version="2")
+    ... def predict():
+    ...     return {"prediction": 1}
+    >>> app.test_client().post("/predict", json={"amount": 5}).headers["X-Prediction-Source"]
+    'primary'
+
+    :param app: the app, or ``None`` to call :meth:`init_app` later, for any number of apps.
+    :param authorize: decides about a request to the monitor's own routes, instead of
+        ``MLMONITOR_API_TOKEN``.
+    """
+
+    def __init__(self, app: Flask | None = None, *, authorize: Authorize | None = None) -> None:
+        self._authorize = authorize
+        self._registered: list[Declaration] = []
+        self._unchecked: list[Endpoint] = []
+        self._root: Path | None = None
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Monitor the app; nothing is written to disk before its first request.
+
+        :raises ConfigError: for a wrong ``MLMONITOR_`` key or value, or a second call for *app*.
+        :raises BaselineError: when a decorated view's baseline is missing or damaged.
+        """
+        if EXTENSION in app.extensions:
+            raise ConfigError("init_app", app.name, "call it once for an app")
+        settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
+        _check_folder(settings)
+        Database(settings.store_url)
+        reference = weakref.ref(app)
+        state = AppState(
+            reference,
+            app.name,
+            Path(app.root_path),
+            settings,
+            self._registered,
+            lambda: _declared_by(reference()),
+            self._authorize,
+        )
+        self._root = state.root
+        for endpoint in self._unchecked:
+            _check_baseline(endpoint, state.root)
+        self._unchecked.clear()
+        app.extensions[EXTENSION] = state
+        weakref.finalize(app, state.close)
+        if settings.enabled:
+            app.before_request(lambda: _open(state))
+            add_routes(app, settings)
+
+    def prediction(
+        self,
+        model: str,
+        *,
+        version: Version = "1",
+        versions: Sequence[str] = (),
+        task: str | None = None,
+        baseline: BaselineOrPath = None,
+        fallback: Fallback | None = None,
+        on_invalid: str = "flag",
+        on_nan: str = "error",
+        strict: bool = False,
+        features: Callable[[Request], Any] | None = None,
+        output: Callable[[Any], Any] | None = None,
+        record: bool = True,
+    ) -> Callable[[Callable[P, R]], Monitored[P, R]]:
+        """Monitor a view: validate, time, count and record it, and answer by a fallback.
+
+        :param model: 1 to 64 letters, digits, dots, dashes or underscores.
+        :param version: likewise; or a callable, with *versions*.
+        :param versions: what the callable may return; anything else counts as ``__other__``.
+        :param task: "classification" or "regression"; the baseline's by default.
+        :param baseline: a :class:`Baseline`, or its path below the app's root.
+        :param fallback: a callable with the view's arguments, or an object with
+            ``predict(rows)``; also spelled ``@view.fallback``.
+        :param on_invalid: "flag" (count and go on), "fallback" or "reject" (422).
+        :param on_nan: "error" (500) or "flag"; with a fallback, the fallback answers.
+        :param strict: let *on_invalid* act on ranges, unseen categories and extra fields too.
+        :param features: from the request to a row or rows, where no dialect matches.
+        :param output: from the return value to a prediction, or one for each row.
+        :param record: whether predictions are stored.
+        :raises ConfigError: for a wrong name or policy.
+        :raises BaselineError: when the baseline's file is missing or damaged.
+        """
+        return self._monitored(
+            Endpoint(
+                model=model,
+                concerns=Concerns(time=True, validate=True, record=record, fall_back=True),
+                version=version,
+                versions=versions,
+                task=task,
+                baseline=baseline,
+                fallback=fallback,
+                on_invalid=on_invalid,
+                on_nan=on_nan,
+                strict=strict,
+                features=features,
+                output=output,
+            )
+        )
+
+    def timed(
+        self, model: str, *, version: str = "1"
+    ) -> Callable[[Callable[P, R]], Monitored[P, R]]:
+        """Only time and count a view: latency, throughput, errors by type."""
+        return self._monitored(
+            Endpoint(model=model, version=version, concerns=Concerns(time=True), on_nan="flag")
+        )
+
+    def validated(
+        self,
+        model: str,
+        *,
+        version: str = "1",
+        baseline: BaselineOrPath = None,
+        on_invalid: str = "flag",
+        strict: bool = False,
+        features: Callable[[Request], Any] | None = None,
+    ) -> Callable[[Callable[P, R]], Monitored[P, R]]:
+        """Only check a view's input against a baseline: count what is wrong, or reject it."""
+        return self._monitored(
+            Endpoint(
+                model=model,
+                concerns=Concerns(validate=True),
+                version=version,
+                baseline=baseline,
+                on_invalid=on_invalid,
+                on_nan="flag",
+                strict=strict,
+                features=features,
+            )
+        )
+
+    def recorded(
+        self,
+        model: str,
+        *,
+        version: str = "1",
+        task: str | None = None,
+        baseline: BaselineOrPath = None,
+        features: Callable[[Request], Any] | None = None,
+        output: Callable[[Any], Any] | None = None,
+    ) -> Callable[[Callable[P, R]], Monitored[P, R]]:
+        """Only store a view's predictions, and return their ids."""
+        return self._monitored(
+            Endpoint(
+                model=model,
+                concerns=Concerns(record=True),
+                version=version,
+                task=task,
+                baseline=baseline,
+                on_nan="flag",
+                features=features,
+                output=output,
+            )
+        )
+
+    def with_fallback(
+        self, model: str, fallback: Fallback, *, version: str = "1", on_nan: str = "error"
+    ) -> Callable[[Callable[P, R]], Monitored[P, R]]:
+        """Only answer by *fallback* when a view fails or predicts NaN, and count it."""
+        return self._monitored(
+            Endpoint(
+                model=model,
+                concerns=Concerns(fall_back=True),
+                version=version,
+                fallback=fallback,
+                on_nan=on_nan,
+            )
+        )
+
+    def register(
+        self,
+        model: str,
+        *,
+        version: str = "1",
+        task: str | None = None,
+        baseline: BaselineOrPath = None,
+    ) -> None:
+        """Declare a model without a route, whose predictions are recorded by hand.
+
+        :raises ConfigError: for a wrong name or task.
+        """
+        self._registered.append(declare(model, version, task=task, baseline=baseline))
+
+    def record_prediction(
+        self,
+        model: str,
+        features: Mapping[str, Any],
+        prediction: Any,
+        *,
+        version: str | None = None,
+        prediction_id: str | None = None,
+        probability: Any = None,
+        latency: float | None = None,
+        time: datetime | None = None,
+    ) -> str:
+        """Record a prediction that was made outside a request; return its id.
+
+        :param version: may be left out where the model has one.
+        :param probability: P(positive), a list in the order of the classes, or class -> P.
+        :param latency: seconds.
+        :param time: when it was made, an aware datetime; now by default. It counts in the window
+            of that time.
+        :raises ConfigError: for a name or a time that cannot be used.
+        """
+        state = current_state()
+        declaration = state.declaration(model, version)
+        if declaration is None:
+            declaration = declare(model, "1" if version is None else version)
+        if not state.settings.enabled:
+            return text_of(new_id()) if prediction_id is None else prediction_id
+        return record_by_hand(
+            state,
+            declaration,
+            features,
+            prediction,
+            prediction_id=prediction_id,
+            probability=probability,
+            latency=latency,
+            time=time,
+        )
+
+    def record_ground_truth(
+        self, prediction_id: str, value: Any, *, time: datetime | None = None
+    ) -> str:
+        """Record what turned out to be true for a prediction.
+
+        :param value: a class, a number or a boolean.
+        :param time: when it became known, an aware datetime; now by default.
+        :return: "accepted", "updated" (there was a value before) or "pending" (the prediction is
+            not stored yet; it will find its truth when it is).
+        :raises ConfigError: for a value or time that cannot be used.
+        :raises StoreUnavailable: when the store does not answer; nothing was recorded.
+        """
+        return record_values(current_state(), prediction_id, value, time)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Move what is journaled into the store.
+
+        :param timeout: seconds to wait for another process that is doing so.
+        :return: whether nothing is left.
+        :raises StoreUnavailable: when the store does not answer.
+        """
+        return current_state().runtime.flush(timeout)
+
+    def collector(self, app: Flask) -> Collector:
+        """Return a collector of the app's metrics, for a registry of your own."""
+        with app.app_context():
+            return MonitorCollector(current_state())
+
+    def _monitored(self, endpoint: Endpoint) -> Callable[[Callable[P, R]], Monitored[P, R]]:
+        if self._root is None:
+            self._unchecked.append(endpoint)
+        else:
+            _check_baseline(endpoint, self._root)
+        return lambda view: monitor_view(endpoint, view)
+
+
+def _check_baseline(endpoint: Endpoint, root: Path) -> None:
+    for declaration in endpoint.declarations.values():
+        load_baseline(declaration.baseline, root)
+        return
+
+
+def _check_folder(settings: Settings) -> None:
+    """Refuse a chosen data folder that cannot be made or written, without making it."""
+    if not settings.data_dir_set:
+        return
+    folder = settings.data_dir
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(
+            "MLMONITOR_DATA_DIR", str(folder), f"{nearest} is not writable: set a folder that is"
+        )
+
+
+def _open(state: AppState) -> None:
+    """Open the process's runtime before its first request, whatever that asks for."""
+    try:
+        state.built("opened", lambda: _open_routes(state))
+        state.problem = None
+    except Exception as error:  # noqa: BLE001  a fault of the monitor must not stop the app
+        if state.problem != str(error):
+            state.problem = str(error)
+            LOGGER.error("The monitor could not start; the app goes on without.", exc_info=error)
+
+
+def _open_routes(state: AppState) -> bool:
+    with state.runtime.faults.guard("request"):
+        for declaration in state.declarations():
+            with state.runtime.faults.guard("request"):
+                route_of(state, declaration)
+    return True
+
+
+def _declared_by(app: Flask | None) -> Iterator[Declaration]:
+    """Yield the models of an app's monitored views, functions and classes alike."""
+    for view in {} if app is None else app.view_functions.values():
+        view_class = getattr(view, "view_class", None)
+        methods = getattr(view_class, "methods", None) or ()
+        for function in (view, *(getattr(view_class, name.lower(), None) for name in methods)):
+            endpoint = getattr(function, MARK, None)
+            if isinstance(endpoint, Endpoint):
+                yield from endpoint.declarations.values()

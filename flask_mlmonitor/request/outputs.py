@@ -1,0 +1,151 @@
+"""From a view's return value to predictions and probabilities; bodies are only read."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+PREDICTIONS: Final = ("prediction", "predictions", "outputs", "result", "label", "class", "score")
+PROBABILITIES: Final = ("probability", "probabilities", "proba", "scores")
+LABELS: Final = ("label", "class")
+LONGEST_TEXT: Final = 256
+_OK: Final = 200
+
+
+class Answer(NamedTuple):
+    """What a view returned: the body, and the status that Flask will send."""
+
+    body: Any
+    status: int
+
+
+class Output(NamedTuple):
+    """One row's prediction and probability, each ``None`` where there is none."""
+
+    prediction: Any = None
+    probability: Any = None
+
+
+def answer_of(value: Any) -> Answer:
+    """Split any return value of a view into body and status.
+
+    >>> answer_of(({"error": "gone"}, 503))
+    Answer(body={'error': 'gone'}, status=503)
+    >>> answer_of({"prediction": 1})
+    Answer(body={'prediction': 1}, status=200)
+    """
+    if isinstance(value, tuple) and value:
+        inner = answer_of(value[0])
+        if len(value) > 1 and isinstance(value[1], int):
+            return Answer(inner.body, value[1])
+        if len(value) > 1 and isinstance(value[1], str):
+            return Answer(inner.body, int(value[1].split(maxsplit=1)[0]))
+        return inner
+    if isinstance(value, HTTPException):
+        return Answer(None, value.code or _OK)
+    if isinstance(value, Response):
+        return Answer(_parsed(value) if value.status_code < 300 else None, value.status_code)
+    if isinstance(value, str | bytes):
+        return Answer(_text(value), _OK)
+    if isinstance(value, Iterator):  # streamed
+        return Answer(None, _OK)
+    return Answer(value, _OK)
+
+
+def outputs_of(body: Any, rows: int, *, batch: bool) -> list[Output] | None:
+    """Return one output for each row, or ``None`` when the body has no known form.
+
+    >>> outputs_of({"prediction": 1, "probability": 0.9}, 1, batch=False)
+    [Output(prediction=1, probability=0.9)]
+    >>> outputs_of({"predictions": [0, 1]}, 2, batch=True)
+    [Output(prediction=0, probability=None), Output(prediction=1, probability=None)]
+    >>> outputs_of({"label": "cat", "score": 0.8}, 1, batch=False)
+    [Output(prediction='cat', probability={'cat': 0.8})]
+    """
+    prediction, probability = body, None
+    if isinstance(body, dict):
+        key = next((name for name in PREDICTIONS if name in body), None)
+        if key is None:
+            return None
+        prediction = body[key]
+        probability = next((body[name] for name in PROBABILITIES if name in body), None)
+        if probability is None and key in LABELS and "score" in body:
+            return _beside(prediction, body["score"], rows, batch=batch)
+    if batch:
+        return _per_row(prediction, probability, rows)
+    return _single(prediction, probability)
+
+
+def not_finite(outputs: Sequence[Output]) -> bool:
+    """Return whether any prediction is NaN or infinite, or holds such a number.
+
+    >>> not_finite([Output(1), Output([0.5, float("nan")])])
+    True
+    """
+    return any(_not_finite(output.prediction) for output in outputs)
+
+
+def _not_finite(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_not_finite, value))
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _single(prediction: Any, probability: Any) -> list[Output] | None:
+    if isinstance(prediction, list) and len(prediction) == 1:
+        prediction = prediction[0]
+        if isinstance(probability, list) and len(probability) == 1:
+            probability = probability[0]
+    if isinstance(prediction, dict):
+        return outputs_of(prediction, 1, batch=False)
+    return None if prediction is None else [Output(prediction, probability)]
+
+
+def _per_row(predictions: Any, probabilities: Any, rows: int) -> list[Output] | None:
+    if not isinstance(predictions, list) or len(predictions) != rows:
+        return None
+    if not isinstance(probabilities, list) or len(probabilities) != rows:
+        probabilities = [None] * rows
+    outputs = []
+    for prediction, probability in zip(predictions, probabilities, strict=True):
+        single = _single(prediction, probability)
+        if single is None:
+            return None
+        outputs += single
+    return outputs
+
+
+def _beside(label: Any, score: Any, rows: int, *, batch: bool) -> list[Output] | None:
+    labels, scores = (label, score) if batch else ([label], [score])
+    if not (isinstance(labels, list) and isinstance(scores, list)):
+        return None
+    if not len(labels) == len(scores) == rows:
+        return None
+    return [Output(one, {str(one): p}) for one, p in zip(labels, scores, strict=True)]
+
+
+def _parsed(response: Response) -> Any:
+    if response.is_streamed or response.direct_passthrough:
+        return None
+    data = response.get_data()
+    return _json(data) if response.is_json else _text(data)
+
+
+def _text(data: str | bytes) -> Any:
+    try:
+        return _json(data)
+    except ValueError:
+        text = data.decode(errors="replace") if isinstance(data, bytes) else data
+        return text if 0 < len(text) <= LONGEST_TEXT else None
+
+
+def _json(data: str | bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        # Python's own parser takes NaN and Infinity, which views do send.
+        return json.loads(data)

@@ -1,0 +1,130 @@
+"""From a request to rows: one small function for each dialect."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+
+RawRow = Mapping[str, Any] | Sequence[Any]
+
+EXTERNAL_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+_EXTERNAL_HEADERS: Final = ("X-Request-ID", "Ce-Id")
+
+
+class Payload(NamedTuple):
+    """The rows of a request.
+
+    :param rows: mappings, or sequences in the baseline's order; empty when unreadable.
+    :param batch: whether the dialect is one for several rows.
+    """
+
+    rows: Sequence[RawRow]
+    batch: bool
+
+
+class Fields(NamedTuple):
+    """One row in the order of the baseline.
+
+    :param absent: indices of the fields that were not sent.
+    :param extra: the fields that the baseline does not know.
+    """
+
+    values: Sequence[Any]
+    absent: Sequence[int] | None = None
+    extra: Mapping[str, Any] | None = None
+
+
+UNREADABLE: Final = Payload((), False)
+
+
+def read_payload(request: Request, features: Callable[[Any], Any] | None) -> Payload:
+    """Return the rows of *request*, or :data:`UNREADABLE`.
+
+    The parsed body is the one that the view will get from ``request.get_json()``: it is parsed
+    once. *features* takes the request and returns a row or a list of rows.
+    """
+    if features is not None:
+        return rows_of(features(request))
+    try:
+        body = request.get_json(silent=True)
+    except (HTTPException, RecursionError):
+        return UNREADABLE
+    return rows_of(body)
+
+
+def rows_of(body: Any) -> Payload:
+    """Return the rows of a parsed body.
+
+    >>> rows_of({"age": 41})
+    Payload(rows=({'age': 41},), batch=False)
+    >>> rows_of([41, "a"])
+    Payload(rows=([41, 'a'],), batch=False)
+    >>> rows_of([{"age": 41}, {"age": 42}]).batch
+    True
+    >>> rows_of({"instances": [[41, "a"]]})
+    Payload(rows=([41, 'a'],), batch=True)
+    """
+    if isinstance(body, dict):
+        instances = body.get("instances")
+        if _is_table(instances):
+            return Payload(instances, True)
+        return Payload((body,), False) if body else UNREADABLE
+    if _is_table(body):
+        return Payload(body, True)
+    return Payload((body,), False) if isinstance(body, list) and body else UNREADABLE
+
+
+def _is_table(body: Any) -> bool:
+    return isinstance(body, list) and bool(body) and all(isinstance(row, dict | list) for row in body)
+
+
+def external_id_of(request: Request) -> str | None:
+    """Return the caller's own id of the request, if it sent a usable one."""
+    for header in _EXTERNAL_HEADERS:
+        value = request.headers.get(header)
+        if value is not None and EXTERNAL_ID.fullmatch(value):
+            return value
+    return None
+
+
+class Order:
+    """Puts rows into the order of the baseline's features.
+
+    >>> Order(("age", "plan")).fields({"plan": "a", "city": "Oslo"})
+    Fields(values=[None, 'a'], absent=[0], extra={'city': 'Oslo'})
+
+    :param names: the baseline's features; none: every field is kept by its name.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._known = frozenset(names)
+        if len(names) > 1:
+            self._get: Callable[[Mapping[str, Any]], Sequence[Any]] = itemgetter(*names)
+        else:
+            self._get = lambda row: [row[name] for name in names]
+
+    def fields(self, row: RawRow) -> Fields:
+        """Return one row's values in order, and what does not fit."""
+        if not isinstance(row, Mapping):
+            return self._positional(row)
+        if len(row) == len(self.names):
+            try:
+                return Fields(self._get(row))
+            except KeyError:
+                pass
+        values = [row.get(name) for name in self.names]
+        absent = [place for place, name in enumerate(self.names) if name not in row]
+        extra = {str(name): value for name, value in row.items() if name not in self._known}
+        return Fields(values, absent or None, extra or None)
+
+    def _positional(self, row: Sequence[Any]) -> Fields:
+        known = len(self.names)
+        if len(row) == known:
+            return Fields(row)
+        missing = range(len(row), known)
+        extra = {str(place): row[place] for place in range(known, len(row))}
+        return Fields([*row[:known], *(None for _ in missing)], list(missing) or None, extra or None)

@@ -1,0 +1,1 @@
+"""Pure arithmetic on counts: bins, rollups and the baseline they come from."""

@@ -1,0 +1,222 @@
+"""The baseline: what the training data looked like, kept as readable JSON."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
+
+import msgspec
+
+from flask_mlmonitor.clock import as_datetime, now
+from flask_mlmonitor.exceptions import BaselineError
+from flask_mlmonitor.stats.binning import Binning
+from flask_mlmonitor.stats.features import FeatureBaseline, ReferenceScores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT: Final = "flask-mlmonitor baseline"
+VERSION: Final = 1
+
+_REBUILD: Final = "build it again with Baseline.from_dataframe(...).save(path)"
+
+
+class BaselineOptions(TypedDict, total=False):
+    """The keyword arguments of :meth:`Baseline.from_dataframe`, for files as well."""
+
+    target: Any
+    predictions: Any
+    probabilities: Any
+    positive: Any
+    categorical: Sequence[str]
+    exclude: Sequence[str]
+    bins: int
+
+
+class _Header(msgspec.Struct):
+    format: str
+    version: int
+
+
+class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, dict=True):
+    """What the training data looked like: the model's features, predictions and performance.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"age": range(100), "plan": ["free", "paid"] * 50})
+    >>> baseline = Baseline.from_dataframe(frame)
+    >>> baseline.features["age"].mean, baseline.features["plan"].bins.categories
+    (49.5, ('free', 'paid'))
+
+    :param n: rows.
+    :param created: when it was built.
+    :param columns: the features, in the order of the training data.
+    :param task: "classification", "regression", or ``None`` without target and predictions.
+    :param classes: ascending, as scikit-learn orders them.
+    :param positive: the class that a single probability is about, of two classes.
+    :param prediction: the distribution of the predictions, of the target where none were given.
+    :param target: the distribution of the target.
+    :param performance: on the training data, by scikit-learn; empty unless target and predictions
+        (or probabilities) were given.
+    :param scores: the probabilities, for each scored class.
+    """
+
+    n: int
+    created: datetime
+    columns: tuple[FeatureBaseline, ...] = msgspec.field(name="features")
+    task: str | None = None
+    classes: tuple[str, ...] = ()
+    positive: str | None = None
+    prediction: FeatureBaseline | None = None
+    target: FeatureBaseline | None = None
+    performance: Mapping[str, float] = msgspec.field(default_factory=dict)
+    scores: tuple[ReferenceScores, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.created.tzinfo is None:
+            raise ValueError("`created` has no time zone")
+        if len(set(self.feature_names)) < len(self.columns):
+            raise ValueError("a feature stands twice")
+        if self.positive is not None and self.positive not in self.classes:
+            raise ValueError(f"the positive class {self.positive!r} is none of the classes")
+
+    @cached_property
+    def features(self) -> Mapping[str, FeatureBaseline]:
+        """The features by name, in the order of the training data."""
+        return MappingProxyType({column.name: column for column in self.columns})
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names, in the order of the training data."""
+        return tuple(column.name for column in self.columns)
+
+    def binning(self, latency_bounds: Sequence[float] = ()) -> Binning:
+        """Return the cells in which production is counted.
+
+        :param latency_bounds: upper bounds of the latency buckets, in seconds.
+        """
+        return Binning(
+            features=tuple(column.bins for column in self.columns),
+            prediction=None if self.prediction is None else self.prediction.bins,
+            classes=self.classes,
+            positive=self.positive,
+            task=self.task,
+            latency_bounds=tuple(latency_bounds),
+        )
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        df: "pd.DataFrame",
+        *,
+        target: Any = None,
+        predictions: Any = None,
+        probabilities: Any = None,
+        positive: Any = None,
+        categorical: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        bins: int = 10,
+    ) -> Self:
+        """Build the baseline of a frame with one column per feature.
+
+        Numbers of at most 20 values that repeat are compared value by value, others in *bins*
+        quantile bins. Texts keep a cell for each of the 50 most frequent.
+
+        :param target: the truth: a column, which then is no feature, or an array of one per row.
+        :param predictions: the model's, likewise.
+        :param probabilities: P(positive), or one column per class as scikit-learn gives them.
+        :param positive: the class that a single probability is about; default: the larger of two.
+        :param categorical: columns of numbers that are names (a postcode, say).
+        :param exclude: columns that are no features.
+        """
+        from flask_mlmonitor.stats.dataframe import profile
+
+        parts = profile(
+            df,
+            given={"target": target, "predictions": predictions, "probabilities": probabilities},
+            positive=positive,
+            categorical=categorical,
+            exclude=exclude,
+            bins=bins,
+        )
+        return cls(n=len(df), created=as_datetime(now()), **parts)
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike[str], **options: Unpack[BaselineOptions]) -> Self:
+        """Build the baseline of a CSV file; the options are those of :meth:`from_dataframe`."""
+        import pandas as pd
+
+        try:
+            frame = pd.read_csv(path, low_memory=False)
+        except (OSError, ValueError) as error:
+            raise BaselineError(f"{os.fspath(path)}: {error}; give a CSV file with a header") from (
+                error
+            )
+        return cls.from_dataframe(frame, **options)
+
+    @classmethod
+    def from_parquet(cls, path: str | os.PathLike[str], **options: Unpack[BaselineOptions]) -> Self:
+        """Build the baseline of a Parquet file; the options are those of :meth:`from_dataframe`."""
+        import pandas as pd
+
+        try:
+            frame = pd.read_parquet(path, engine="pyarrow")
+        except ImportError as error:
+            remedy = "run: pip install 'flask-mlmonitor[parquet]'"
+            raise BaselineError(f"{os.fspath(path)}: Parquet needs pyarrow; {remedy}") from error
+        except (OSError, ValueError) as error:
+            raise BaselineError(f"{os.fspath(path)}: {error}; give a Parquet file") from error
+        return cls.from_dataframe(frame, **options)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a saved baseline."""
+        try:
+            data = Path(path).read_bytes()
+            header = msgspec.json.decode(data, type=_Header)
+        except OSError as error:
+            remedy = "give the path of a file that Baseline.save wrote"
+            raise BaselineError(f"{os.fspath(path)}: {error.strerror}; {remedy}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BaselineError(f"{os.fspath(path)}: no baseline ({error}); {_REBUILD}") from error
+        if header.format != FORMAT:
+            raise BaselineError(f"{os.fspath(path)}: no baseline but {header.format!r}; {_REBUILD}")
+        if header.version > VERSION:
+            found = (
+                f"format {header.version}, this version of flask-mlmonitor reads up to {VERSION}"
+            )
+            raise BaselineError(f"{os.fspath(path)}: {found}; upgrade flask-mlmonitor")
+        try:
+            return msgspec.json.decode(data, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BaselineError(f"{os.fspath(path)}: damaged ({error}); {_REBUILD}") from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the baseline as JSON; a reader sees the old file or the new one, never a part."""
+        whole = {"format": FORMAT, "version": VERSION, **msgspec.to_builtins(self)}
+        goal = Path(path)
+        part = goal.with_name(f".{goal.name}.{os.getpid()}.tmp")
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                file.write(_readable(whole) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(goal)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _readable(value: Any, indent: str = "") -> str:
+    """Return JSON with a line per field, and lists of numbers or names on one line."""
+    inner = indent + "  "
+    if value and isinstance(value, dict):
+        items = [f"{json.dumps(key)}: {_readable(item, inner)}" for key, item in value.items()]
+    elif isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
+        items = [_readable(item, inner) for item in value]
+    else:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return f"{opening}\n{inner}" + f",\n{inner}".join(items) + f"\n{indent}{closing}"

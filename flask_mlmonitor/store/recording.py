@@ -1,0 +1,222 @@
+"""Rows, rollups and the segment's offset in one transaction."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from flask_mlmonitor.exceptions import MLMonitorError
+from flask_mlmonitor.records import Gap
+from flask_mlmonitor.stats.rollup import PackedRollup
+from flask_mlmonitor.store import tables
+from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.truth import Matched, Stored, match_pending
+
+MINUTE: Final = 60
+
+_ADD_PREDICTIONS: Final = (
+    f"INSERT INTO predictions ({', '.join(column.name for column in tables.predictions.columns)}) "
+    f"VALUES ({', '.join('?' for _ in tables.predictions.columns)}) ON CONFLICT (id) DO NOTHING"
+)
+_CHUNK: Final = 500
+
+
+class OffsetMoved(MLMonitorError):
+    """Another drain recorded this part of the segment first; nothing was written."""
+
+
+class AlreadyStored(MLMonitorError):
+    """Some of the batch's ids are in the store already; nothing was written.
+
+    :param ids: those.
+    """
+
+    def __init__(self, ids: frozenset[str]) -> None:
+        super().__init__(f"{len(ids)} predictions are stored already")
+        self.ids = ids
+
+
+class Span(NamedTuple):
+    """A part of a segment: from where, to where."""
+
+    segment: str
+    start: int
+    end: int
+
+
+class RollupKey(NamedTuple):
+    """Whose rollup, in which cells, of which minute (seconds since the epoch)."""
+
+    model: str
+    version: str
+    bins_id: str
+    bucket: int
+
+
+class Batch(NamedTuple):
+    """What one span of a segment adds to the store.
+
+    :param rows: in the order of the columns of ``predictions``.
+    :param answered: how many rows of each model and version have a value.
+    :param definitions: the binning of each bins id in *rollups*.
+    """
+
+    rows: Sequence[tuple[Any, ...]]
+    answered: dict[tuple[str, str], tuple[int, int]]
+    rollups: dict[RollupKey, PackedRollup]
+    definitions: dict[str, bytes]
+    gaps: Sequence[Gap] = ()
+
+
+class _Repeated(Exception):
+    """Fewer rows were added than given: rolls the transaction back."""
+
+
+def read_offsets(database: Database) -> dict[str, int]:
+    """Return how far each segment is drained."""
+    with database.writing() as connection:
+        rows = connection.execute(select(tables.segment_offsets)).all()
+    return {segment: offset for segment, offset in rows}
+
+
+def apply(database: Database, span: Span, batch: Batch) -> list[Matched]:
+    """Record a span of a segment, once and for all, or not at all.
+
+    The offset moves by compare-and-set inside the same transaction: after a crash the span is
+    either recorded or still to be recorded, and of two drains one is refused.
+
+    :raises OffsetMoved: when the segment's offset is not the span's start.
+    :raises AlreadyStored: when ids repeat.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    try:
+        with database.writing() as connection:
+            _move_offset(connection, span)
+            _add_rows(connection, batch.rows)
+            _add_rollups(connection, span, batch)
+            _add_totals(connection, batch.answered)
+            _add_gaps(connection, span, batch.gaps)
+            return match_pending(connection, [Stored(*row[:6]) for row in batch.rows])
+    except _Repeated:
+        raise AlreadyStored(_stored(database, [row[0] for row in batch.rows])) from None
+
+
+def bury(database: Database, span: Span, time: float, reason: str, record: bytes) -> None:
+    """Put a record that the store refuses among the dead letters, and step over it.
+
+    :raises OffsetMoved: when the segment's offset is not the span's start.
+    """
+    letter = {
+        "segment": span.segment,
+        "offset": span.start,
+        "time": time,
+        "reason": reason,
+        "record": record,
+    }
+    with database.writing() as connection:
+        _move_offset(connection, span)
+        connection.execute(insert(tables.dead_letters).on_conflict_do_nothing(), letter)
+
+
+def forget(database: Database, segments: Sequence[str]) -> None:
+    """Forget the offsets of segments that are no longer there."""
+    offsets = tables.segment_offsets
+    with database.writing() as connection:
+        connection.execute(delete(offsets).where(offsets.c.segment.in_(segments)))
+
+
+def _move_offset(connection: Connection, span: Span) -> None:
+    offsets = tables.segment_offsets
+    if span.start == 0:
+        connection.execute(
+            insert(offsets).values(segment=span.segment, offset=0).on_conflict_do_nothing()
+        )
+    moved = connection.execute(
+        update(offsets)
+        .where(offsets.c.segment == span.segment, offsets.c.offset == span.start)
+        .values(offset=span.end)
+    )
+    if moved.rowcount != 1:
+        raise OffsetMoved(span.segment)
+
+
+def _add_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows and connection.exec_driver_sql(_ADD_PREDICTIONS, list(rows)).rowcount != len(rows):
+        raise _Repeated
+
+
+def _stored(database: Database, ids: Sequence[str]) -> frozenset[str]:
+    known: set[str] = set()
+    column = tables.predictions.c.id
+    with database.reading() as connection:
+        for start in range(0, len(ids), _CHUNK):
+            query = select(column).where(column.in_(ids[start : start + _CHUNK]))
+            known.update(connection.execute(query).scalars())
+    return frozenset(known)
+
+
+def _add_rollups(connection: Connection, span: Span, batch: Batch) -> None:
+    for bins_id, definition in batch.definitions.items():
+        connection.execute(
+            insert(tables.bins)
+            .values(id=bins_id, definition=definition)
+            .on_conflict_do_nothing()
+        )
+    if batch.rollups:
+        connection.execute(
+            insert(tables.rollups),
+            [
+                {
+                    **key._asdict(),
+                    "level": MINUTE,
+                    "segment": span.segment,
+                    "offset": span.start,
+                    **msgspec.structs.asdict(packed),
+                }
+                for key, packed in batch.rollups.items()
+            ],
+        )
+
+
+def _add_totals(connection: Connection, answered: dict[tuple[str, str], tuple[int, int]]) -> None:
+    totals = tables.totals
+    statement = insert(totals)
+    statement = statement.on_conflict_do_update(
+        index_elements=["model", "version"],
+        set_={
+            "predictions": totals.c.predictions + statement.excluded.predictions,
+            "answered": totals.c.answered + statement.excluded.answered,
+        },
+    )
+    if answered:
+        connection.execute(
+            statement,
+            [
+                {
+                    "model": model,
+                    "version": version,
+                    "predictions": rows,
+                    "answered": with_value,
+                    "ground_truth": 0,
+                }
+                for (model, version), (rows, with_value) in answered.items()
+            ],
+        )
+
+
+def _add_gaps(connection: Connection, span: Span, gaps: Sequence[Gap]) -> None:
+    if gaps:
+        connection.execute(
+            insert(tables.gaps),
+            [
+                {
+                    "segment": span.segment,
+                    "offset": span.start,
+                    "part": part,
+                    **msgspec.structs.asdict(gap),
+                }
+                for part, gap in enumerate(gaps)
+            ],
+        )

@@ -1,0 +1,151 @@
+"""All tables of the store.
+
+Times are seconds since the epoch. Features, predictions, probabilities and ground truth are JSON
+text, so that people can query them.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+METADATA: Final = MetaData()
+
+predictions: Final = Table(
+    "predictions",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("external_id", Text),
+    Column("app", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("features", Text, nullable=False),
+    Column("prediction", Text),
+    Column("probability", Text),
+    Column("latency", Float),
+    Column("source", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("error_type", Text),
+    Column("fallback_reason", Text),
+    Index("predictions_by_time", "model", "version", "time"),
+    Index("predictions_by_external_id", "external_id"),
+)
+
+ground_truth: Final = Table(
+    "ground_truth",
+    METADATA,
+    Column("prediction_id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("predicted", Float, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("received", Float, nullable=False),
+    Index("ground_truth_by_time", "model", "version", "predicted"),
+)
+"""Ground truth whose prediction is stored; no foreign key, so that either may be pruned alone."""
+
+pending_ground_truth: Final = Table(
+    "pending_ground_truth",
+    METADATA,
+    Column("key", Text, nullable=False),
+    Column("external", Integer, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("received", Float, nullable=False),
+    PrimaryKeyConstraint("key", "external", "row"),
+)
+"""Ground truth that came before its prediction; the drain moves it when the prediction comes.
+
+*key* is a prediction's id or, with *external* 1, the caller's; *row* is -1 or a batch's row.
+"""
+
+bins: Final = Table(
+    "bins",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("definition", LargeBinary, nullable=False),
+)
+"""What the cells of a rollup mean; counts of different definitions are never added."""
+
+rollups: Final = Table(
+    "rollups",
+    METADATA,
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("bucket", Integer, nullable=False),
+    Column("bins_id", Text, nullable=False),
+    Column("segment", Text, nullable=False),
+    Column("offset", Integer, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("operations", LargeBinary, nullable=False),
+    Column("counts", LargeBinary, nullable=False),
+    Column("moments", LargeBinary, nullable=False),
+    Column("predictions", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("model", "version", "level", "bucket", "bins_id", "segment", "offset"),
+)
+"""Append-only parts; *level* is the bucket's length and *bucket* its start, both in seconds."""
+
+totals: Final = Table(
+    "totals",
+    METADATA,
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("predictions", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("ground_truth", Integer, nullable=False),
+    PrimaryKeyConstraint("model", "version"),
+)
+"""All predictions ever stored, those with a value, and those whose ground truth came."""
+
+segment_offsets: Final = Table(
+    "segment_offsets",
+    METADATA,
+    Column("segment", Text, primary_key=True),
+    Column("offset", Integer, nullable=False),
+)
+"""How far each segment is drained."""
+
+gaps: Final = Table(
+    "gaps",
+    METADATA,
+    Column("segment", Text, nullable=False),
+    Column("offset", Integer, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("start", Float, nullable=False),
+    Column("end", Float, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("segment", "offset", "part"),
+)
+"""Predictions that could not be recorded; a window that overlaps a gap knows it is incomplete."""
+
+dead_letters: Final = Table(
+    "dead_letters",
+    METADATA,
+    Column("segment", Text, nullable=False),
+    Column("offset", Integer, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("segment", "offset"),
+)
+"""Records that the store refused, kept as the journal had them."""
+
+schema_version: Final = Table(
+    "schema_version",
+    METADATA,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+)

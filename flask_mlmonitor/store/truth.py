@@ -1,0 +1,212 @@
+"""Ground truth: joined to its prediction now, or kept until the prediction comes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from flask_mlmonitor.clock import Clock, now
+from flask_mlmonitor.store import tables
+from flask_mlmonitor.store.database import Database
+
+_CHUNK: Final = 500
+
+
+class Stored(NamedTuple):
+    """A stored prediction, as far as ground truth needs it."""
+
+    id: str
+    external_id: str | None
+    app: str
+    model: str
+    version: str
+    time: float
+
+
+class Claim(NamedTuple):
+    """One value for one prediction, by our id or by the caller's.
+
+    :param key: the prediction's id, or the external id of its request.
+    :param row: the row of a batch, for an external id.
+    :param time: when the truth became known, in seconds since the epoch.
+    """
+
+    key: str
+    value: Any
+    time: float
+    external: bool = False
+    row: int | None = None
+
+
+class Matched(NamedTuple):
+    """Ground truth that found its prediction: whose it is, and the delay in seconds."""
+
+    prediction_id: str
+    model: str
+    version: str
+    delay: float
+
+
+class Verdict(NamedTuple):
+    """What became of a claim: one of accepted, updated, pending, invalid."""
+
+    result: str
+    matched: Matched | None = None
+    error: str | None = None
+
+
+def record_ground_truth(
+    database: Database, claims: Sequence[Claim], *, clock: Clock = now
+) -> list[Verdict]:
+    """Record ground truth in one transaction; all of it is kept, or the call raises.
+
+    :raises StoreUnavailable: when the store does not answer; then nothing was recorded.
+    """
+    received = clock()
+    with database.writing() as connection:
+        known = _find(connection, claims)
+        earlier = _truth_of(connection, [stored.id for found in known for stored in found])
+        verdicts = []
+        for claim, found in zip(claims, known, strict=True):
+            verdict = _judge(claim, found, earlier)
+            if verdict.matched is not None:
+                earlier.add(verdict.matched.prediction_id)
+                _put(connection, claim, found[0], received)
+            elif verdict.result == "pending":
+                _keep(connection, claim, received)
+            verdicts.append(verdict)
+        _count(connection, [verdict.matched for verdict in verdicts if verdict.result == "accepted"])
+    return verdicts
+
+
+def match_pending(connection: Connection, rows: Sequence[Stored]) -> list[Matched]:
+    """Give predictions that are being stored the ground truth that was waiting for them."""
+    pending = tables.pending_ground_truth
+    if not rows or connection.execute(select(pending.c.key).limit(1)).first() is None:
+        return []
+    coming = {row.id for row in rows}
+    keys = [(0, row.id) for row in rows]
+    keys += dict.fromkeys((1, row.external_id) for row in rows if row.external_id is not None)
+    matched = []
+    for external in (0, 1):
+        for chunk in _chunks([key for kind, key in keys if kind == external]):
+            query = select(pending).where(pending.c.external == external, pending.c.key.in_(chunk))
+            for waiting in connection.execute(query).all():
+                row = None if waiting.row < 0 else waiting.row
+                claim = Claim(waiting.key, None, waiting.time, bool(external), row)
+                found = _find(connection, [claim])[0]
+                if len(found) == 1 and found[0].id in coming:
+                    matched.append(_match(connection, waiting, claim, found[0]))
+    _count(connection, matched)
+    return matched
+
+
+def _match(connection: Connection, waiting: Any, claim: Claim, stored: Stored) -> Matched:
+    _put(connection, claim._replace(value=msgspec.Raw(waiting.value.encode())), stored, waiting.received)
+    pending = tables.pending_ground_truth.c
+    same = (pending.key == waiting.key, pending.external == waiting.external)
+    connection.execute(
+        delete(tables.pending_ground_truth).where(*same, pending.row == waiting.row)
+    )
+    return Matched(stored.id, stored.model, stored.version, max(0.0, claim.time - stored.time))
+
+
+def _find(connection: Connection, claims: Sequence[Claim]) -> list[list[Stored]]:
+    ids = {}
+    column = tables.predictions.c
+    for chunk in _chunks([claim.key for claim in claims if not claim.external]):
+        for stored in _select(connection, column.id.in_(chunk)):
+            ids[stored.id] = [stored]
+    return [
+        _by_external(connection, claim.key, claim.row)
+        if claim.external
+        else ids.get(claim.key, [])
+        for claim in claims
+    ]
+
+
+def _by_external(connection: Connection, key: str, row: int | None = None) -> list[Stored]:
+    found = _select(connection, tables.predictions.c.external_id == key)
+    if row is None:
+        return found
+    # The i-th row of a batch has ":i" behind its request's id.
+    return [stored for stored in found if stored.id.endswith(f":{row}")]
+
+
+def _select(connection: Connection, condition: Any) -> list[Stored]:
+    columns = (tables.predictions.c[name] for name in Stored._fields)
+    return [Stored(*row) for row in connection.execute(select(*columns).where(condition))]
+
+
+def _truth_of(connection: Connection, ids: Sequence[str]) -> set[str]:
+    column = tables.ground_truth.c.prediction_id
+    return {
+        found
+        for chunk in _chunks(ids)
+        for found in connection.execute(select(column).where(column.in_(chunk))).scalars()
+    }
+
+
+def _judge(claim: Claim, found: Sequence[Stored], earlier: set[str]) -> Verdict:
+    if len(found) > 1:
+        error = f"{len(found)} predictions have the external id {claim.key!r}: use prediction_id"
+        return Verdict("invalid", error=error)
+    if not found:
+        return Verdict("pending")
+    stored = found[0]
+    delay = max(0.0, claim.time - stored.time)
+    result = "updated" if stored.id in earlier else "accepted"
+    return Verdict(result, Matched(stored.id, stored.model, stored.version, delay))
+
+
+def _put(connection: Connection, claim: Claim, stored: Stored, received: float) -> None:
+    values = {
+        "prediction_id": stored.id,
+        "model": stored.model,
+        "version": stored.version,
+        "predicted": stored.time,
+        "value": msgspec.json.encode(claim.value).decode(),
+        "time": claim.time,
+        "received": received,
+    }
+    _upsert(connection, tables.ground_truth, ["prediction_id"], values)
+
+
+def _keep(connection: Connection, claim: Claim, received: float) -> None:
+    values = {
+        "key": claim.key,
+        "external": int(claim.external),
+        "row": -1 if claim.row is None else claim.row,
+        "value": msgspec.json.encode(claim.value).decode(),
+        "time": claim.time,
+        "received": received,
+    }
+    _upsert(connection, tables.pending_ground_truth, ["key", "external", "row"], values)
+
+
+def _upsert(
+    connection: Connection, table: Any, key: Sequence[str], values: Mapping[str, Any]
+) -> None:
+    statement = insert(table).values(values)
+    changed = {name: statement.excluded[name] for name in ("value", "time", "received")}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
+
+
+def _count(connection: Connection, matched: Iterable[Matched | None]) -> None:
+    totals = tables.totals
+    came: dict[tuple[str, str], int] = {}
+    for match in matched:
+        if match is not None:
+            came[match.model, match.version] = came.get((match.model, match.version), 0) + 1
+    for (model, version), number in came.items():
+        connection.execute(
+            update(totals)
+            .where(totals.c.model == model, totals.c.version == version)
+            .values(ground_truth=totals.c.ground_truth + number)
+        )
+
+
+def _chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
