@@ -1,5 +1,6 @@
 """Write the tables of the reference from the code that they describe: `python -m docs.generate`."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -42,7 +43,7 @@ def metrics() -> str:
         (
             (
                 f"`{metric.name}`",
-                metric.type,
+                metric.kind,
                 ", ".join(f"`{label}`" for label in metric.labels),
                 metric.help,
             )
@@ -55,7 +56,10 @@ def commands() -> str:
     """Return a section for each command of ``flask mlmonitor``."""
     from flask_mlmonitor.cli import cli
 
-    return "\n".join(_commands(cli, click.Context(cli, info_name="flask mlmonitor")))
+    return "\n".join(
+        _section(command, context)
+        for command, context in walk(cli, click.Context(cli, info_name="flask mlmonitor"))
+    )
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -73,6 +77,19 @@ def rendered(page: str) -> str:
     if not begin or not end:
         raise ValueError(f"{page} has lost one of its marks: {BEGIN!r}, {END!r}")
     return f"{before}{BEGIN}\n{PAGES[page]()}\n{END}{after}"
+
+
+def walk(
+    command: click.Command, context: click.Context
+) -> Iterator[tuple[click.Command, click.Context]]:
+    """Yield the commands of a group, and those of the groups in it."""
+    if not isinstance(command, click.Group):
+        yield command, context
+        return
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        if below is not None:
+            yield from walk(below, click.Context(below, info_name=name, parent=context))
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -98,15 +115,16 @@ def _default(key: Key) -> str:
     return f"`{text}`" + " s" * is_seconds
 
 
-def _commands(command: click.Command, context: click.Context) -> Iterator[str]:
-    if not isinstance(command, click.Group):
-        text = command.get_help(context)
-        yield f"## `{context.command_path}`\n\n```text\n{text}\n```\n"
-        return
-    for name in command.list_commands(context):
-        below = command.get_command(context, name)
-        if below is not None:
-            yield from _commands(below, click.Context(below, info_name=name, parent=context))
+def _section(command: click.Command, context: click.Context) -> str:
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    options = [
+        (", ".join(f"`{name}`" for name in option.opts), option.help or "")
+        for option in command.params
+        if isinstance(option, click.Option)
+    ]
+    rows = table(("Option", "Meaning"), options) if options else ""
+    text = inspect.cleandoc(command.help or "")
+    return f"## `{context.command_path}`\n\n```text\n{usage}\n```\n\n{text}\n\n{rows}"
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def predictions(model: LateArrivals, baseline: Baseline) -> Blueprint:
 
 
 def _flights(rows: Any) -> list[Row]:
-    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+    if isinstance(rows, list) and rows and all(row and isinstance(row, dict) for row in rows):
         return rows
     msg = 'send a flight as an object, or several as {"instances": [...]}'
     raise BadRequest(msg)

@@ -37,10 +37,11 @@ class Plan:
 
 
 class Witnesses(NamedTuple):
-    """What the service's two places of truth have counted."""
+    """What ``/metrics`` and the store have counted, and the scrape itself."""
 
     metrics: Totals
     store: Totals
+    scrape: str
 
 
 def run(plan: Plan, *, keep: bool = False) -> bool:
@@ -108,7 +109,7 @@ def sum_up(server: Server, before: Witnesses, tally: Tally) -> bool:
         "/metrics": after.metrics.since(before.metrics),
         "store": after.store.since(before.store),
     }
-    click.echo("\n".join(["", *table(columns), "", *causes(server.metrics()), ""]))
+    click.echo("\n".join(["", *table(columns), "", *causes(after.scrape, before.scrape), ""]))
     agrees = columns["callers"] == columns["/metrics"] == columns["store"]
     verdict = "All counts agree." if agrees else "The counts differ."
     click.secho(verdict, fg="green" if agrees else "red", bold=True)
@@ -124,9 +125,10 @@ def settled(server: Server) -> Witnesses:
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         store = from_store(server.status())
-        metrics = from_metrics(server.metrics())
+        scrape = server.metrics()
+        metrics = from_metrics(scrape)
         if store == metrics or time.monotonic() > deadline:
-            return Witnesses(metrics, store)
+            return Witnesses(metrics, store, scrape)
 
 
 def _text(item: str | None) -> str | None:

@@ -17,7 +17,7 @@ class Totals:
     """What one witness counted.
 
     :param predictions: how many ended in each of :data:`ENDINGS`.
-    :param ground_truth: how many outcomes came.
+    :param ground_truth: how many have found their outcome.
     """
 
     predictions: dict[str, int]
@@ -31,24 +31,24 @@ class Totals:
 
 def from_callers(tally: Tally) -> Totals:
     """Count what came back to the callers."""
-    return Totals({name: tally.predictions[name] for name in ENDINGS}, _known(tally.ground_truth))
+    truths = tally.ground_truth
+    predictions = {name: tally.predictions[name] for name in ENDINGS}
+    return Totals(predictions, truths["accepted"] + truths["pending"])
 
 
 def from_metrics(metrics: str) -> Totals:
     """Count by ``/metrics``."""
     predictions = counter(metrics, "ml_predictions_total", "status")
-    return Totals(
-        {name: predictions[name] for name in ENDINGS},
-        _known(counter(metrics, "ml_ground_truth_total", "result")),
-    )
+    # What was pending is accepted as soon as its prediction is in the store.
+    accepted = counter(metrics, "ml_ground_truth_total", "result")["accepted"]
+    return Totals({name: predictions[name] for name in ENDINGS}, accepted)
 
 
 def from_store(status: dict[str, Any]) -> Totals:
     """Count by ``flask mlmonitor status --json``."""
     models = status["models"]
     predictions = {name: sum(model.get(name, 0) for model in models) for name in ENDINGS}
-    joined = sum(model["ground_truth"] for model in models)
-    return Totals(predictions, joined + status["pending_ground_truth"])
+    return Totals(predictions, sum(model["ground_truth"] for model in models))
 
 
 def counter(metrics: str, name: str, label: str) -> Counter[str]:
@@ -75,20 +75,19 @@ def table(columns: dict[str, Totals]) -> Iterator[str]:
     yield _line("ground truth", [f"{totals.ground_truth:,}" for totals in columns.values()])
 
 
-def causes(metrics: str) -> Iterator[str]:
-    """Yield a line each for errors, fallbacks and ground truth since the first run, by cause."""
+def causes(metrics: str, earlier: str = "") -> Iterator[str]:
+    """Yield a line each for errors, fallbacks and ground truth, by cause.
+
+    :param earlier: the metrics before the run, which are taken off.
+    """
     for title, name, label in (
         ("errors", "ml_prediction_errors_total", "error_type"),
         ("fallbacks", "ml_fallback_total", "reason"),
         ("ground truth", "ml_ground_truth_total", "result"),
     ):
-        counts = {cause: n for cause, n in counter(metrics, name, label).items() if n}
-        told = ", ".join(f"{cause} {n:,}" for cause, n in sorted(counts.items()))
+        counts = counter(metrics, name, label) - counter(earlier, name, label)
+        told = ", ".join(f"{cause} {number:,}" for cause, number in sorted(counts.items()))
         yield f"{title:<14}{told or 'none'}"
-
-
-def _known(results: Counter[str]) -> int:
-    return results["accepted"] + results["pending"]
 
 
 def _line(title: str, cells: Iterable[str]) -> str:

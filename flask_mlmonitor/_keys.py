@@ -131,14 +131,14 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
         _secret("METRICS_TOKEN", _TOKEN, "Closes the metrics to all but its bearer."),
     ),
     "Recording": (
-        _limit("SAMPLE_RATE", _SHARE, 1.0, "The share of rows kept; all of them are counted."),
         *_planned(
+            _limit("SAMPLE_RATE", _SHARE, 1.0, "The share of rows kept; all of them are counted."),
             _limit("REDACT", _TEXTS, "", "Features whose values are never written down."),
             _limit("HASH", _TEXTS, "", "Features that are written down as a keyed hash."),
             _secret("HASH_KEY", _TOKEN, "The key of that hash (HMAC)."),
+            Key("RETENTION_DAYS", _COUNT, 30, "How long the rows of predictions are kept."),
         ),
         _limit("RECORD_EXTRA", _FLAG, False, "Whether fields unknown to the baseline are kept."),
-        Key("RETENTION_DAYS", _COUNT, 30, "How long the rows of predictions are kept."),
     ),
     "Journal and background": (
         Key(
@@ -160,12 +160,14 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "drop_newest",
             "Which predictions a full journal gives up.",
         ),
-        Key(
-            "DURABILITY",
-            Kind("`process` or `interval`", read.choice("process", "interval")),
-            "process",
-            "What a recorded prediction survives: the death of any process, or also that of the "
-            "machine, but for the last half second.",
+        *_planned(
+            Key(
+                "DURABILITY",
+                Kind("`process` or `interval`", read.choice("process", "interval")),
+                "process",
+                "What a recorded prediction survives: the death of any process, or also that of "
+                "the machine, but for the last half second.",
+            ),
         ),
     ),
     "Fallback": _planned(
@@ -193,21 +195,28 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             *_limits("INVALID_RATE", _SHARE, (0.05, 0.2), "A share of invalid input above"),
         ),
     ),
-    "Evaluation": _planned(
-        Key("EVALUATION_INTERVAL", _DURATION, 60, "How often the windows are looked at."),
+    "Evaluation": (
         Key(
-            "WINDOWS",
-            Kind("list of durations or counts", read.windows),
-            "1h,6h,24h",
-            "The spans that are judged; a bare whole number means the last predictions, at least "
-            "that many.",
+            "EVALUATION_INTERVAL",
+            _DURATION,
+            60,
+            "How often the figures are looked at; a slow prediction is logged at most that often.",
         ),
-        _limit("MIN_SAMPLES", _COUNT, 200, "A window with fewer predictions is not judged."),
-        _limit(
-            "ALARM_BUDGET",
-            Kind("how often", quantity.per_day),
-            "1/month",
-            "How many false drift alarms a model may send while its data is stable.",
+        *_planned(
+            Key(
+                "WINDOWS",
+                Kind("list of durations or counts", read.windows),
+                "1h,6h,24h",
+                "The spans that are judged; a bare whole number means the last predictions, at "
+                "least that many.",
+            ),
+            _limit("MIN_SAMPLES", _COUNT, 200, "A window with fewer predictions is not judged."),
+            _limit(
+                "ALARM_BUDGET",
+                Kind("how often", quantity.per_day),
+                "1/month",
+                "How many false drift alarms a model may send while its data is stable.",
+            ),
         ),
     ),
     "Alerts": _planned(

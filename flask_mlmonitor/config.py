@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from flask_mlmonitor._keys import BY_NAME, KEYS, PREFIX, Key
 from flask_mlmonitor._parsers import Window
@@ -59,12 +59,12 @@ class Settings:
     redact: tuple[str, ...]
     hash: tuple[str, ...]
     hash_key: str | None = field(repr=False)
-    record_extra: bool
     retention_days: int
-    background: str
+    record_extra: bool
+    background: Literal["thread", "external"]
     journal_max_bytes: int
-    journal_full: str
-    durability: str
+    journal_full: Literal["drop_newest", "drop_oldest"]
+    durability: Literal["process", "interval"]
     breaker_failures: int
     breaker_reset: float
     latency_warning: float

@@ -2,10 +2,10 @@
 
 import os
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from flask import Flask, Request
 from prometheus_client.registry import Collector
@@ -22,13 +22,23 @@ from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.metrics import MonitorCollector
-from flask_mlmonitor.request.endpoint import BaselineOrPath, Concerns, Endpoint, Fallback, Version, declare
+from flask_mlmonitor.request.endpoint import (
+    BaselineOrPath,
+    Concerns,
+    Endpoint,
+    Fallback,
+    Version,
+    declare,
+)
 from flask_mlmonitor.request.ids import new_id, text_of
 from flask_mlmonitor.request.prediction import MARK, Monitored, monitor_view, record_by_hand
 from flask_mlmonitor.request.route import route_of
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.web.blueprint import add_routes
 from flask_mlmonitor.web.truth import record_values
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,7 +98,7 @@ class MLMonitor:
         app.extensions[EXTENSION] = state
         weakref.finalize(app, state.close)
         if settings.enabled:
-            app.before_request(lambda: _open(state))
+            app.wsgi_app = _Opener(app.wsgi_app, state)  # type: ignore[method-assign]
             add_routes(app, settings)
 
     def prediction(
@@ -318,15 +328,30 @@ def _check_folder(settings: Settings) -> None:
         )
 
 
+class _Opener:
+    """Opens the process's runtime before its first request, whatever that asks for."""
+
+    def __init__(self, wsgi_app: "WSGIApplication", state: AppState) -> None:
+        self._wsgi_app = wsgi_app
+        self._state = state
+        self._pid = 0
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        pid = os.getpid()
+        if self._pid != pid:
+            self._pid = pid
+            _open(self._state)
+        return self._wsgi_app(environ, start_response)
+
+
 def _open(state: AppState) -> None:
-    """Open the process's runtime before its first request, whatever that asks for."""
     try:
         state.built("opened", lambda: _open_routes(state))
-        state.problem = None
     except Exception as error:  # noqa: BLE001  a fault of the monitor must not stop the app
-        if state.problem != str(error):
-            state.problem = str(error)
-            LOGGER.error("The monitor could not start; the app goes on without.", exc_info=error)
+        state.problem = str(error)
+        LOGGER.error("The monitor could not start; the app goes on without.", exc_info=error)
 
 
 def _open_routes(state: AppState) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, Metric as Family
+from prometheus_client import CollectorRegistry
+from prometheus_client import Metric as Family
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -235,7 +236,9 @@ class MonitorCollector:
         family = HistogramMetricFamily(self._named(metric), metric.help, labels=metric.labels)
         for owner, cells in owners.items():
             bounds = sorted(
-                (float(name[1]), value) for name, value in cells.items() if name[0] == f"{cell}_bucket"
+                (float(name[1]), value)
+                for name, value in cells.items()
+                if name[0] == f"{cell}_bucket"
             )
             if bounds:
                 family.add_metric(owner, _cumulative(bounds), cells[f"{cell}_sum",])

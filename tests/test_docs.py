@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 import re
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_every_signal_says_when_it_is_sent() -> None:
     body = ast.parse(inspect.getsource(signals)).body
     documented = {
         ast.unparse(statement.target)
-        for statement, below in zip(body, body[1:], strict=False)
+        for statement, below in itertools.pairwise(body)
         if isinstance(statement, ast.AnnAssign) and isinstance(below, ast.Expr)
     }
 
@@ -82,14 +83,15 @@ def test_every_command_says_what_it_does() -> None:
     """Each command has a help text, and so has each of its options."""
     from flask_mlmonitor.cli import cli
 
+    commands = list(generate.walk(cli, click.Context(cli, info_name="mlmonitor")))
     silent = [
-        f"{command.name} {parameter.name}"
-        for command in cli.commands.values()
-        for parameter in command.params
-        if isinstance(parameter, click.Option) and not parameter.help
+        f"{context.command_path} {option.name}"
+        for command, context in commands
+        for option in command.params
+        if isinstance(option, click.Option) and not option.help
     ]
 
-    assert [name for name, command in cli.commands.items() if not command.help] == []
+    assert [context.command_path for command, context in commands if not command.help] == []
     assert silent == []
 
 

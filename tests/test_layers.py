@@ -16,7 +16,9 @@ LEVELS = (
     {"journal", "counters", "store"},
     {"background"},
     {"_app"},
-    {"request", "metrics", "web", "cli", "testing"},
+    {"request", "metrics"},
+    {"web"},
+    {"cli", "testing"},
     {"extension"},
     {"__init__"},
 )

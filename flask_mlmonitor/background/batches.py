@@ -39,9 +39,7 @@ class Meaning:
         self.names = tuple(feature.name for feature in self.binning.features)
 
 
-def batch_of(
-    records: Iterable[Served | Gap], meanings: Sequence[Meaning], clock: Clock
-) -> Batch:
+def batch_of(records: Iterable[Served | Gap], meanings: Sequence[Meaning], clock: Clock) -> Batch:
     """Return the rows, rollups and gaps of a span's records."""
     latest = clock() + FUTURE_SECONDS
     rows: list[tuple[Any, ...]] = []

@@ -93,7 +93,9 @@ class Drain:
                         size += waiting
                         times = [record.time for record in segment.read(offset, 1).records
                                  if isinstance(record, Served)]  # fmt: skip
-                        oldest = min([*times, *([] if oldest is None else [oldest])], default=oldest)
+                        oldest = min(
+                            [*times, *([] if oldest is None else [oldest])], default=oldest
+                        )
             except FileNotFoundError:
                 continue
         return Backlog(size, 0.0 if oldest is None else max(0.0, self._clock() - oldest))

@@ -32,7 +32,12 @@ class RequestCounters:
     """
 
     def __init__(
-        self, slot: Slot, owner: Owner, bounds: Sequence[float], features: Sequence[str], window: float
+        self,
+        slot: Slot,
+        owner: Owner,
+        bounds: Sequence[float],
+        features: Sequence[str],
+        window: float,
     ) -> None:
         self._slot = slot
         self._bounds = tuple(bounds)

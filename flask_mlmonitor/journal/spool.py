@@ -148,12 +148,13 @@ class Segment:
             self.foreign = header is frames.Verdict.ZERO and frames.any_set(self._rest(0))
             return
         self.header, self.start = header
-        schemas = frames.decode_schemas(os.pread(self._fd, self.header.schema_bytes, self.start))
+        block = os.pread(self._fd, self.header.schema_bytes, self.start)
         self.start += self.header.schema_bytes
-        if isinstance(schemas, frames.Verdict):
-            self._broken = schemas
-        elif self.start > os.fstat(self._fd).st_size:
+        schemas = frames.decode_schemas(block)
+        if len(block) < self.header.schema_bytes:
             self._broken = frames.Verdict.SHORT
+        elif isinstance(schemas, frames.Verdict):
+            self._broken = schemas
         else:
             self.schemas = schemas
 
@@ -208,7 +209,9 @@ class Segment:
         if state is State.TORN and not behind:
             gap = self._gap(found.records, stat, found.unreadable, "unreadable")
             return Chunk(found.records, stat.st_size, state, gap)
-        gap = self._gap(found.records, stat, found.unreadable + behind + 1, "corrupt")
+        damaged = 0 if self._broken else 1
+        count = found.unreadable + damaged + behind
+        gap = self._gap(found.records, stat, count, "corrupt")
         return Chunk(found.records, stat.st_size, State.CORRUPT, gap)
 
     def _state(self, found: frames.Frames, read_to: int, size: int) -> State:

@@ -37,7 +37,7 @@ class Journal:
 
     :param spool: the folder of the segments, made with mode 0700 on first use.
     :param max_bytes: the bound of the whole spool.
-    :param full: at the bound, drop the new predictions or the oldest sealed segments.
+    :param full: at the bound, ``drop_newest`` predictions or ``drop_oldest`` sealed segments.
     :param on_drop: called with a reason of :data:`REASONS` and a number of predictions.
     :param timer: seconds of a clock that never goes back.
     :param system: where the writer takes the functions of :mod:`os` from.
@@ -48,7 +48,7 @@ class Journal:
         spool: Path,
         *,
         max_bytes: int = 1 << 30,
-        full: Literal["drop_newest", "drop_oldest"] = "drop_newest",
+        full: str = "drop_newest",
         on_drop: Callable[[str, int], None],
         clock: Clock = now,
         segment_bytes: int = 8 << 20,

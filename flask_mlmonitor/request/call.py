@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from flask import current_app
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import InvalidInput, MLMonitorError
 from flask_mlmonitor.request.endpoint import Endpoint, Predictor
 from flask_mlmonitor.request.observation import Observation, Outcome
-from flask_mlmonitor.request.outputs import Output, answer_of, not_finite, outputs_of
+from flask_mlmonitor.request.outputs import Answer, Output, answer_of, not_finite, outputs_of
 from flask_mlmonitor.request.validation import acted_on
 
 NOTHING: Final = object()
@@ -72,7 +71,7 @@ class Call:
             return self._fall_back("invalid_input", error, raises=True)
         self._observation.start()
         try:
-            value = current_app.ensure_sync(self._view)(*self._args, **self._kwargs)
+            value = self._view(*self._args, **self._kwargs)
         except Exception as raised:
             answer = self._after(raised)
             if answer is NOTHING:
@@ -121,11 +120,11 @@ class Call:
         return answer
 
     def _returned(self, value: Any) -> Any:
-        answer = self._observation.tried(lambda: answer_of(value))
-        if answer is not None and answer.status >= 300:
+        answer = self._read(value)
+        if answer.status >= 300:
             instead = self._ended(answer.status, "unknown_error")
             return value if instead is NOTHING else instead
-        outputs = self._outputs(value)
+        outputs = self._outputs(value, answer)
         if not not_finite(outputs):
             self._observation.finish(Outcome("success", outputs=outputs))
             return value
@@ -167,9 +166,9 @@ class Call:
                 raise
             LOGGER.exception("The fallback of %s %s failed too.", *observation.route.owner)
             return NOTHING
-        answer = observation.tried(lambda: answer_of(value))
-        outputs = self._outputs(value)
-        if not_finite(outputs) or (answer is not None and answer.status >= 500):
+        answer = self._read(value)
+        outputs = self._outputs(value, answer)
+        if not_finite(outputs) or answer.status >= 500:
             observation.finish(Outcome("error", error))
             return value if raises else NOTHING
         observation.finish(Outcome("fallback", error, reason, outputs))
@@ -178,7 +177,7 @@ class Call:
     def _call_fallback(self) -> Any:
         fallback = self._fallback
         if not isinstance(fallback, Predictor):
-            return current_app.ensure_sync(fallback)(*self._args, **self._kwargs)
+            return self._observation.app.ensure_sync(fallback)(*self._args, **self._kwargs)
         rows = [list(fields.values) for fields in self._observation.fields]
         predictions = fallback.predict(rows)
         predictions = predictions.tolist() if hasattr(predictions, "tolist") else list(predictions)
@@ -186,22 +185,24 @@ class Call:
             return {"predictions": predictions}
         return {"prediction": predictions[0]}
 
-    def _outputs(self, value: Any) -> Sequence[Output]:
-        """Return an output for each row, or none where the value has no known form."""
-        rows = max(1, len(self._observation.fields))
-        batch = self._observation.payload.batch
-        custom = self._endpoint.output
+    def _read(self, value: Any) -> Answer:
+        with self._observation.guard("outcome"):
+            return answer_of(value)
+        return Answer(None, 200)
 
-        def read() -> Sequence[Output]:
-            body = custom(value) if custom is not None else answer_of(value).body
+    def _outputs(self, value: Any, answer: Answer) -> Sequence[Output]:
+        """Return an output for each row, or none where the value has no known form."""
+        with self._observation.guard("outcome"):
+            custom = self._endpoint.output
+            body = answer.body if custom is None else custom(value)
             if body is None:
                 return ()
-            outputs = outputs_of(body, rows, batch=batch)
+            rows = max(1, len(self._observation.fields))
+            outputs = outputs_of(body, rows, batch=self._observation.payload.batch)
             if outputs is None:
                 raise UnknownOutput(type(body).__name__)
             return outputs
-
-        return self._observation.tried(read) or ()
+        return ()
 
 
 class UnknownOutput(MLMonitorError):

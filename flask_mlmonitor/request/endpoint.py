@@ -91,7 +91,8 @@ def declare(
 
     :raises ConfigError: for a wrong name or an unknown task.
     """
-    for key, value in (("model", model), ("version", version)):
+    names: dict[str, object] = {"model": model, "version": version}
+    for key, value in names.items():
         if not isinstance(value, str) or not _NAME.fullmatch(value):
             raise ConfigError(key, value, "use 1 to 64 letters, digits, dots, dashes, underscores")
     if task is not None and task not in TASKS:

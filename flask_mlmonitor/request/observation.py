@@ -1,14 +1,14 @@
 """What is known of one request, and what is done with it in the end: recorded, counted, told."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from flask import Flask, Response, after_this_request, current_app, g, request
+from flask import Flask, Request, Response, after_this_request
 
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState
-from flask_mlmonitor.counters.faults import LOGGER
+from flask_mlmonitor.counters.faults import LOGGER, Guard
 from flask_mlmonitor.records import (
     ERROR_TYPES,
     FALLBACK_REASONS,
@@ -26,7 +26,7 @@ from flask_mlmonitor.request.route import Route, route_of
 
 ID_HEADER: Final = "X-Prediction-ID"
 SOURCE_HEADER: Final = "X-Prediction-Source"
-T = TypeVar("T")
+_REASON: Final = "mlmonitor.fallback_reason"
 
 
 class Outcome(NamedTuple):
@@ -46,7 +46,9 @@ class Observation:
     :ivar was_read: whether reading and checking went well; if not, no policy acts.
     """
 
-    def __init__(self, state: AppState, endpoint: Endpoint) -> None:
+    def __init__(self, state: AppState, endpoint: Endpoint, app: Flask, request: Request) -> None:
+        self.app = app
+        self._request = request
         self._state = state
         self._concerns = endpoint.concerns
         self._endpoint = endpoint
@@ -60,13 +62,13 @@ class Observation:
         self.was_read = False
         self._started: float | None = None
         if self._concerns.time:
-            with self._faults.guard("counters"):
+            with self.guard("counters"):
                 self.route.counters.begun()
 
     def read(self) -> None:
         """Read the payload and check it; what fails in here leaves it unread or unchecked."""
-        with self._faults.guard("validation"):
-            self.payload = read_payload(request, self._endpoint.features)
+        with self.guard("validation"):
+            self.payload = read_payload(self._request, self._endpoint.features)
             self.fields = [self.route.order.fields(row) for row in self.payload.rows]
             if self._concerns.validate:
                 self.failures = self.route.validator.failures(self.fields)
@@ -77,16 +79,14 @@ class Observation:
         if self._started is None:
             self._started = time.perf_counter()
 
-    def tried(self, read: Callable[[], T]) -> T | None:
-        """Return what *read* makes of the view's answer, or ``None`` when it fails."""
-        with self._faults.guard("outcome"):
-            return read()
-        return None
+    def guard(self, where: str) -> Guard:
+        """Return the guard of a part of the monitor."""
+        return self._faults.guard(where)
 
     def dismiss(self) -> None:
         """Forget the request: it was no prediction."""
         if self._concerns.time:
-            with self._faults.guard("counters"):
+            with self.guard("counters"):
                 self.route.counters.dismissed()
 
     def finish(self, outcome: Outcome) -> None:
@@ -96,25 +96,26 @@ class Observation:
         if self._concerns.record:
             self._record(outcome, latency)
         self._count(outcome, latency)
-        with self._faults.guard("outcome"):
+        with self.guard("outcome"):
             self._send_headers(outcome)
             if latency is not None and latency > self.route.slow:
                 self._warn(latency)
         if outcome.reason is not None and self._concerns.fall_back:
-            with self._faults.guard("signal"):
+            with self.guard("signal"):
                 self._tell_fallback(outcome)
 
     def _settled(self, outcome: Outcome) -> Outcome:
         """Take over what a concern further in has settled: that its fallback answered."""
-        known: str | None = g.get("_mlmonitor_reason")
+        environ = self._request.environ
+        known: str | None = environ.get(_REASON)
         if outcome.reason is not None:
-            g._mlmonitor_reason = outcome.reason
+            environ[_REASON] = outcome.reason
         elif known is not None and outcome.status == "success":
             return outcome._replace(status="fallback", reason=known)
         return outcome
 
     def _record(self, outcome: Outcome, latency: float | None) -> None:
-        with self._faults.guard("journal"):
+        with self.guard("journal"):
             rows = self.route.rows(self.fields, outcome.outputs)
             served = Served(
                 self.route.schema,
@@ -124,20 +125,20 @@ class Observation:
                 latency,
                 self.payload.batch,
                 rows,
-                external_id_of(request),
+                external_id_of(self._request),
                 -1 if outcome.error is None else ERROR_TYPES.index(outcome.error),
                 -1 if outcome.reason is None else FALLBACK_REASONS.index(outcome.reason),
             )
             if self._state.runtime.journal.append(served):
-                with self._faults.guard("signal"):
+                with self.guard("signal"):
                     if signals.prediction_recorded.receivers:
                         self._tell_recorded(outcome, served)
-        with self._faults.guard("drain"):
+        with self.guard("drain"):
             self._state.runtime.recorded()
 
     def _count(self, outcome: Outcome, latency: float | None) -> None:
         counters = self.route.counters
-        with self._faults.guard("counters"):
+        with self.guard("counters"):
             if self._concerns.time:
                 counters.finished(
                     STATUSES.index(outcome.status),
@@ -151,18 +152,15 @@ class Observation:
                 counters.fell_back(FALLBACK_REASONS.index(outcome.reason))
 
     def _send_headers(self, outcome: Outcome) -> None:
-        headers = {}
-        if self._concerns.record:
-            headers[ID_HEADER] = text_of(self.id)
-        if self._concerns.fall_back:
-            headers[SOURCE_HEADER] = "fallback" if outcome.status == "fallback" else "primary"
-
         def send(response: Response) -> Response:
-            response.headers.update(headers)
+            if self._concerns.record:
+                response.headers[ID_HEADER] = text_of(self.id)
+            if self._concerns.fall_back:
+                source = "fallback" if outcome.status == "fallback" else "primary"
+                response.headers[SOURCE_HEADER] = source
             return response
 
-        if headers:
-            after_this_request(send)
+        after_this_request(send)
 
     def _warn(self, latency: float) -> None:
         if self._state.runtime.first_in_interval("slow", self._state.settings.evaluation_interval):
@@ -175,7 +173,7 @@ class Observation:
     def _tell_recorded(self, outcome: Outcome, served: Served) -> None:
         for number, row in enumerate(served.rows):
             signals.prediction_recorded.send(
-                _app(), prediction=self._prediction(number, row, outcome, served)
+                self.app, prediction=self._prediction(number, row, outcome, served)
             )
 
     def _prediction(self, number: int, row: Row, outcome: Outcome, served: Served) -> Prediction:
@@ -198,13 +196,9 @@ class Observation:
         if signals.fallback_used.receivers:
             model, version = self.route.owner
             signals.fallback_used.send(
-                _app(),
+                self.app,
                 model=model,
                 version=version,
                 prediction_id=text_of(self.id),
                 reason=outcome.reason,
             )
-
-
-def _app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]

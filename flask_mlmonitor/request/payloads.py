@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 RawRow = Mapping[str, Any] | Sequence[Any]
 
 EXTERNAL_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
-_EXTERNAL_HEADERS: Final = ("X-Request-ID", "Ce-Id")
+_EXTERNAL_HEADERS: Final = ("HTTP_X_REQUEST_ID", "HTTP_CE_ID")
 
 
 class Payload(NamedTuple):
@@ -68,9 +68,8 @@ def rows_of(body: Any) -> Payload:
     Payload(rows=([41, 'a'],), batch=True)
     """
     if isinstance(body, dict):
-        instances = body.get("instances")
-        if _is_table(instances):
-            return Payload(instances, True)
+        if _is_table(body.get("instances")):
+            return Payload(body["instances"], True)
         return Payload((body,), False) if body else UNREADABLE
     if _is_table(body):
         return Payload(body, True)
@@ -78,13 +77,15 @@ def rows_of(body: Any) -> Payload:
 
 
 def _is_table(body: Any) -> bool:
-    return isinstance(body, list) and bool(body) and all(isinstance(row, dict | list) for row in body)
+    return (
+        isinstance(body, list) and bool(body) and all(isinstance(row, dict | list) for row in body)
+    )
 
 
 def external_id_of(request: Request) -> str | None:
     """Return the caller's own id of the request, if it sent a usable one."""
     for header in _EXTERNAL_HEADERS:
-        value = request.headers.get(header)
+        value = request.environ.get(header)
         if value is not None and EXTERNAL_ID.fullmatch(value):
             return value
     return None
@@ -127,4 +128,6 @@ class Order:
             return Fields(row)
         missing = range(len(row), known)
         extra = {str(place): row[place] for place in range(known, len(row))}
-        return Fields([*row[:known], *(None for _ in missing)], list(missing) or None, extra or None)
+        return Fields(
+            [*row[:known], *(None for _ in missing)], list(missing) or None, extra or None
+        )

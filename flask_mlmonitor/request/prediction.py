@@ -5,9 +5,10 @@ import logging
 import time as clock
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from inspect import iscoroutinefunction
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
-from flask import current_app, has_app_context
+from flask import current_app, has_request_context, request
 
 from flask_mlmonitor._app import EXTENSION, AppState, Declaration
 from flask_mlmonitor.exceptions import ConfigError
@@ -38,12 +39,14 @@ class Monitored(Generic[P, R]):
 def monitor_view(endpoint: Endpoint, view: Callable[P, R]) -> Monitored[P, R]:
     """Return *view* with the concerns of *endpoint* around it."""
 
+    run: Callable[..., Any] = _synchronous(view) if iscoroutinefunction(view) else view
+
     @functools.wraps(view)
     def monitored(*args: P.args, **kwargs: P.kwargs) -> Any:
         observation = _observe(endpoint)
         if observation is None:
-            return _run(view, *args, **kwargs)
-        return Call(endpoint, observation, view, args, kwargs).answer()
+            return run(*args, **kwargs)
+        return Call(endpoint, observation, run, args, kwargs).answer()
 
     def fallback(function: Callable[..., Any]) -> Callable[..., Any]:
         endpoint.fallback = function
@@ -101,9 +104,13 @@ def record_by_hand(
 def _observe(endpoint: Endpoint) -> Observation | None:
     """Return the observation of the current request, or ``None`` if it cannot be monitored."""
     try:
-        state = current_app.extensions.get(EXTENSION) if has_app_context() else None
-        if isinstance(state, AppState):
-            return Observation(state, endpoint) if state.settings.enabled else None
+        if has_request_context():
+            app = current_app._get_current_object()  # type: ignore[attr-defined]
+            state = app.extensions.get(EXTENSION)
+            if isinstance(state, AppState):
+                current = request._get_current_object()  # type: ignore[attr-defined]
+                enabled = state.settings.enabled
+                return Observation(state, endpoint, app, current) if enabled else None
         problem: Exception | None = None
     except Exception as error:  # noqa: BLE001  the boundary: before there is a runtime to guard it
         problem = error
@@ -129,7 +136,6 @@ def _complain(endpoint: Endpoint, problem: Exception | None) -> None:
         _LOGGER.error("Requests of model %s are not monitored.", endpoint.model, exc_info=problem)
 
 
-def _run(view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    if has_app_context():
-        return current_app.ensure_sync(view)(*args, **kwargs)
-    return view(*args, **kwargs)
+def _synchronous(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a view that runs an ``async def`` one the way Flask does."""
+    return lambda *args, **kwargs: current_app.ensure_sync(view)(*args, **kwargs)

@@ -57,4 +57,3 @@ def route_of(state: AppState, declaration: Declaration) -> Route:
     """Return the declaration's route in this process."""
     key = (declaration.model, declaration.version)
     return state.built(key, lambda: Route(state, declaration))
-

@@ -160,9 +160,7 @@ def _stored(database: Database, ids: Sequence[str]) -> frozenset[str]:
 def _add_rollups(connection: Connection, span: Span, batch: Batch) -> None:
     for bins_id, definition in batch.definitions.items():
         connection.execute(
-            insert(tables.bins)
-            .values(id=bins_id, definition=definition)
-            .on_conflict_do_nothing()
+            insert(tables.bins).values(id=bins_id, definition=definition).on_conflict_do_nothing()
         )
     if batch.rollups:
         connection.execute(

@@ -77,7 +77,9 @@ def record_ground_truth(
             elif verdict.result == "pending":
                 _keep(connection, claim, received)
             verdicts.append(verdict)
-        _count(connection, [verdict.matched for verdict in verdicts if verdict.result == "accepted"])
+        _count(
+            connection, [verdict.matched for verdict in verdicts if verdict.result == "accepted"]
+        )
     return verdicts
 
 
@@ -104,12 +106,15 @@ def match_pending(connection: Connection, rows: Sequence[Stored]) -> list[Matche
 
 
 def _match(connection: Connection, waiting: Any, claim: Claim, stored: Stored) -> Matched:
-    _put(connection, claim._replace(value=msgspec.Raw(waiting.value.encode())), stored, waiting.received)
+    _put(
+        connection,
+        claim._replace(value=msgspec.Raw(waiting.value.encode())),
+        stored,
+        waiting.received,
+    )
     pending = tables.pending_ground_truth.c
     same = (pending.key == waiting.key, pending.external == waiting.external)
-    connection.execute(
-        delete(tables.pending_ground_truth).where(*same, pending.row == waiting.row)
-    )
+    connection.execute(delete(tables.pending_ground_truth).where(*same, pending.row == waiting.row))
     return Matched(stored.id, stored.model, stored.version, max(0.0, claim.time - stored.time))
 
 
@@ -120,9 +125,7 @@ def _find(connection: Connection, claims: Sequence[Claim]) -> list[list[Stored]]
         for stored in _select(connection, column.id.in_(chunk)):
             ids[stored.id] = [stored]
     return [
-        _by_external(connection, claim.key, claim.row)
-        if claim.external
-        else ids.get(claim.key, [])
+        _by_external(connection, claim.key, claim.row) if claim.external else ids.get(claim.key, [])
         for claim in claims
     ]
 

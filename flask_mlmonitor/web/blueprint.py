@@ -29,7 +29,7 @@ def metrics_clash(app: Flask, settings: Settings) -> str | None:
     """Return the endpoint of the app that also answers the path of the metrics."""
     for rule in app.url_map.iter_rules():
         if rule.rule == settings.metrics_path and rule.endpoint != "mlmonitor.metrics":
-            return rule.endpoint
+            return str(rule.endpoint)
     return None
 
 

@@ -59,7 +59,7 @@ def test_several_flights(client: FlaskClient, flights: list[dict[str, object]]) 
     assert endings(client) == {"success": 2}
 
 
-@pytest.mark.parametrize("body", [b'{"dep_delay": 2', b"", b'{"instances": [1, 2]}'])
+@pytest.mark.parametrize("body", [b'{"dep_delay": 2', b"", b"{}", b'{"instances": [1]}'])
 def test_what_is_no_flight_is_refused(client: FlaskClient, body: bytes) -> None:
     """Cut, empty and wrongly shaped bodies get a 400 and count as invalid."""
     answer = client.post("/predict", data=body, content_type="application/json")
@@ -136,7 +136,7 @@ def test_the_one_command(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "example_service", "--dir", str(tmp_path / "example")]
-    command += ["--port", str(port), "--seconds", "6", "--outage", "1", "--malformed", "0.05"]
+    command += ["--port", str(port), "--seconds", "4", "--outage", "1", "--malformed", "0.05"]
     for _ in range(2):
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

@@ -15,14 +15,14 @@ ml_predictions_total{model="late-arrival",version="1",status="error"} 0.0
 ml_prediction_errors_total{model="late-arrival",version="1",error_type="model_error"} 30.0
 ml_prediction_errors_total{model="late-arrival",version="1",error_type="timeout"} 0.0
 # TYPE ml_ground_truth counter
-ml_ground_truth_total{model="late-arrival",version="1",result="accepted"} 900.0
+ml_ground_truth_total{model="late-arrival",version="1",result="accepted"} 1000.0
 ml_ground_truth_total{model="late-arrival",version="1",result="pending"} 100.0
 ml_ground_truth_total{model="late-arrival",version="1",result="updated"} 7.0
 """
 
 
 def test_callers_and_metrics_come_in_one_form() -> None:
-    """Outcomes that wait for their prediction have come; a repeated one came once."""
+    """A pending outcome is accepted in the end; a repeated one counts once."""
     tally = Tally(
         Counter(success=1200, fallback=30, invalid=4, unanswered=1),
         Counter(accepted=900, pending=100, updated=7),
@@ -55,5 +55,6 @@ def test_table_and_causes_read_well() -> None:
     assert list(causes(METRICS)) == [
         "errors        model_error 30",
         "fallbacks     none",
-        "ground truth  accepted 900, pending 100, updated 7",
+        "ground truth  accepted 1,000, pending 100, updated 7",
     ]
+    assert next(causes(METRICS, METRICS)) == "errors        none"
