@@ -3,7 +3,7 @@
 import os
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar, cast
@@ -20,7 +20,7 @@ Authorize = Callable[[Request], bool]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Declaration:
     """A model that the app serves.
 
@@ -51,7 +51,7 @@ class AppState:
     authorize: Authorize | None = None
     problem: str | None = None
     _runtime: Runtime | None = None
-    _built: dict[Hashable, object] = field(default_factory=dict)
+    _built: dict[Declaration, object] = field(default_factory=dict)
     _opening: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -71,16 +71,18 @@ class AppState:
                 self._runtime = runtime_for(self.settings, testing=testing)
             return self._runtime
 
-    def built(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what *make* built for *key* in this process, building it at first use."""
-        self.runtime  # noqa: B018  after a fork, opening it forgets what the parent built
-        known = self._built.get(key)
-        if known is not None:
-            return cast("T", known)
-        with self._opening:
-            if key not in self._built:
-                self._built[key] = make()
-            return cast("T", self._built[key])
+    def built(self, declaration: Declaration, make: Callable[["AppState", Declaration], T]) -> T:
+        """Return what *make* built for a declaration in this process, built at first use."""
+        runtime = self._runtime
+        if runtime is None or runtime.pid != os.getpid():
+            self._open()
+        known = self._built.get(declaration)
+        if known is None:
+            with self._opening:
+                known = self._built.get(declaration)
+                if known is None:
+                    known = self._built[declaration] = make(self, declaration)
+        return cast("T", known)
 
     def declarations(self) -> list[Declaration]:
         """Return every model of the app, each version once."""

@@ -348,18 +348,12 @@ class _Opener:
 
 def _open(state: AppState) -> None:
     try:
-        state.built("opened", lambda: _open_routes(state))
+        with state.runtime.faults.guard("request"):
+            for declaration in state.declarations():
+                route_of(state, declaration)
     except Exception as error:  # noqa: BLE001  a fault of the monitor must not stop the app
         state.problem = str(error)
         LOGGER.error("The monitor could not start; the app goes on without.", exc_info=error)
-
-
-def _open_routes(state: AppState) -> bool:
-    with state.runtime.faults.guard("request"):
-        for declaration in state.declarations():
-            with state.runtime.faults.guard("request"):
-                route_of(state, declaration)
-    return True
 
 
 def _declared_by(app: Flask | None) -> Iterator[Declaration]:

@@ -76,8 +76,8 @@ class Runtime:
         """End :meth:`work`."""
         self._loop.stop(0)
 
-    def recorded(self) -> None:
-        """Follow up a journaled prediction: in a test, move it to the store at once."""
+    def drain_inline(self) -> None:
+        """In a test, move what was journaled to the store at once."""
         if self.inline:
             with self._draining:
                 self.drain.run_once(sys.maxsize)

@@ -35,6 +35,8 @@ class Block:
     {('predictions', 'success'): 0.0, ('latency_sum',): 0.25}
 
     :param values: in the order of the names; all 0 at first.
+    :ivar view: the values' bytes, as they are written.
+    :ivar offset: where they begin in the slot's file.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class Block:
         self.names = tuple(names)
         self.index = {name: place for place, name in enumerate(self.names)}
         self.values = array("d", [0.0] * len(self.names) if values is None else values)
+        self.view = memoryview(self.values)
+        self.offset = 0
 
     def items(self) -> Iterable[tuple[Name, float]]:
         """Return each cell's name and value."""
@@ -56,20 +60,19 @@ class Block:
         return _SIZES.pack(len(text), len(self.values)) + text
 
 
-def pack(blocks: Iterable[Block]) -> tuple[bytes, list[int]]:
-    """Return a slot's file and the offset at which each block's values begin.
+def pack(blocks: Iterable[Block]) -> bytes:
+    """Return a slot's file, having told each block its offset.
 
-    >>> data, offsets = pack([Block(Owner("", ""), [("dropped",)])])
+    >>> data = pack([Block(Owner("", ""), [("dropped",)])])
     >>> [dict(block.items()) for block in unpack(data)]
     [{('dropped',): 0.0}]
     """
     data = bytearray(MAGIC)
-    offsets = []
     for block in blocks:
         data += block.head()
-        offsets.append(len(data))
+        block.offset = len(data)
         data += block.values.tobytes()
-    return bytes(data), offsets
+    return bytes(data)
 
 
 def unpack(data: bytes) -> list[Block]:

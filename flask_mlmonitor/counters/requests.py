@@ -1,6 +1,5 @@
 """What is counted of each request, and of the monitor itself."""
 
-import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
@@ -54,14 +53,17 @@ class RequestCounters:
         ]
         rare: list[Name] = [("failures", feature, rule) for feature in features for rule in RULES]
         rare.append(("failures", EXTRA, "extra"))
-        self._hot = len(hot)
         self._block = slot.block(owner, (*hot, *rare))
+        self._values = self._block.values
         index = self._block.index
+        self._hot_view = self._block.view[: len(hot)]
+        self._rare_view, self._rare = self._block.view[len(hot) :], 8 * len(hot)
         self._errors = index["errors", ERROR_TYPES[0]]
         self._fallbacks = index["fallbacks", FALLBACK_REASONS[0]]
         self._latency = index["latency_bucket", repr((*self._bounds, float("inf"))[0])]
         self._latency_sum = index["latency_sum",]
-        self._in_progress = index["in_progress",]
+        self._in_progress = place = index["in_progress",]
+        self._in_progress_view = self._block.view[place : place + 1]
         self._recent = index["recent", repr(window), "0"]
 
     def begun(self) -> None:
@@ -75,20 +77,20 @@ class RequestCounters:
     def _in_flight(self, change: int) -> None:
         place = self._in_progress
         with self._slot.lock:
-            self._block.values[place] += change
-        self._slot.write(self._block, place, place + 1)
+            self._values[place] += change
+        self._slot.write(self._in_progress_view, self._block.offset + 8 * place)
 
     def finished(
-        self, status: int, rows: int, *, latency: float | None = None, error: int = -1
+        self, status: int, rows: int, now: float, latency: float | None = None, error: int = -1
     ) -> None:
         """Count the outcome of a request that had begun, and write it through.
 
         :raises OSError: when the slot's file cannot be written; it is counted all the same.
         """
-        tick = int(time.time() / self._tick)
+        tick = int(now / self._tick)
         part = self._recent + tick % (TICKS + 1)
+        values = self._values
         with self._slot.lock:
-            values = self._block.values
             values[self._in_progress] -= 1
             values[status] += rows
             if error >= 0:
@@ -101,7 +103,7 @@ class RequestCounters:
                 values[stamp] = tick
                 values[part] = 0
             values[part] += 1
-        self._slot.write(self._block, 0, self._hot)
+        self._slot.write(self._hot_view, self._block.offset)
 
     def fell_back(self, reason: int) -> None:
         """Count one use of the fallback, by its place in :data:`FALLBACK_REASONS`."""
@@ -114,7 +116,7 @@ class RequestCounters:
                 place = self._block.index.get(("failures", failure.feature, failure.rule))
                 if place is not None:
                     self._block.values[place] += 1
-        self._slot.write(self._block, self._hot)
+        self._slot.write(self._rare_view, self._block.offset + self._rare)
 
 
 class MonitorCounters:
@@ -161,14 +163,14 @@ class TruthCounters:
             for delay in delays:
                 values[index["delay_bucket", repr(bounds[bisect_left(bounds, delay)])]] += 1
                 values[index["delay_sum",]] += delay
-        self._slot.write(self._block)
+        self._slot.write(self._block.view, self._block.offset)
 
 
 def _add(slot: Slot, block: Block, name: Name, amount: float) -> None:
     place = block.index[name]
     with slot.lock:
         block.values[place] += amount
-    slot.write(block, place, place + 1)
+    slot.write(block.view[place : place + 1], block.offset + 8 * place)
 
 
 def recent(cells: dict[Name, float], window: float, now: float) -> float:

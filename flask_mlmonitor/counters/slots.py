@@ -42,7 +42,6 @@ class Slot:
         self._lock_fd = -1
         self._fd = -1
         self._blocks: dict[tuple[Owner, tuple[Name, ...]], Block] = {}
-        self._offsets: dict[int, int] = {}
 
     def _after_fork(self) -> None:
         inherited = (self._lock_fd, self._fd)
@@ -68,18 +67,17 @@ class Slot:
                 self._rewrite()
             return self._blocks[key]
 
-    def write(self, block: Block, start: int = 0, stop: int | None = None) -> None:
-        """Write a block's cells from *start* to *stop* through to the file.
+    def write(self, cells: memoryview, offset: int) -> None:
+        """Write a part of a block's view through to the file.
 
         :raises OSError: when the file cannot be written.
         """
         if self._fd < 0:
             with self.lock:
                 self._rewrite()
-            return
-        # One system call; the kernel copies what memory holds now, so the last writer writes all.
-        cells = memoryview(block.values)[start:stop]
-        os.pwrite(self._fd, cells, self._offsets[id(block)] + 8 * start)
+        else:
+            # The kernel copies what memory holds now, so the last writer writes all.
+            os.pwrite(self._fd, cells, offset)
 
     def close(self) -> None:
         """Give the slot back; its values stay for the next owner."""
@@ -129,8 +127,7 @@ class Slot:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        data, offsets = pack(self._blocks.values())
-        self._offsets = dict(zip(map(id, self._blocks.values()), offsets, strict=True))
+        data = pack(self._blocks.values())
         new.unlink(missing_ok=True)
         fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

@@ -47,7 +47,7 @@ def open_segment(system: System, folder: Path, head: bytes, *, time: float) -> t
 
     :raises OSError: nothing is left behind, except by a process that dies here: a ``*.tmp``.
     """
-    stem = f"{int(time * 1e9):020}-{os.getpid()}-{next(_sequence)}-{secrets.token_hex(4)}"
+    stem = f"{int(time * 1e9):020}-{os.getpid()}-{next(_sequence):06}-{secrets.token_hex(4)}"
     path = str(folder / (stem + SUFFIX))
     unfinished = str(folder / (stem + UNFINISHED))
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC

@@ -1,15 +1,15 @@
 """Who answers a request: the view, the fallback, or a rejection."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import InvalidInput, MLMonitorError
-from flask_mlmonitor.request.endpoint import Endpoint, Predictor
-from flask_mlmonitor.request.observation import Observation, Outcome
+from flask_mlmonitor.records import FieldFailure
+from flask_mlmonitor.request.endpoint import Predictor
+from flask_mlmonitor.request.observation import SUCCESS, Observation, Outcome
 from flask_mlmonitor.request.outputs import Answer, Output, answer_of, not_finite, outputs_of
 from flask_mlmonitor.request.validation import acted_on
 
@@ -17,6 +17,7 @@ NOTHING: Final = object()
 """Stands where nobody had an answer."""
 
 _NO_PREDICTIONS: Final = (401, 403, 404, 429)
+_UNREAD: Final = Answer(None, 200)
 
 
 class NaNPrediction(MLMonitorError, InternalServerError):
@@ -40,171 +41,6 @@ class NaNPrediction(MLMonitorError, InternalServerError):
         return [("Content-Type", "application/problem+json")]
 
 
-class Call:
-    """One call of a monitored view.
-
-    :param view: as Flask would call it.
-    """
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        observation: Observation,
-        view: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> None:
-        self._endpoint = endpoint
-        self._observation = observation
-        self._view = view
-        self._args = args
-        self._kwargs = kwargs
-
-    def answer(self) -> Any:
-        """Return what the client gets; what the view raised leaves untouched."""
-        self._observation.read()
-        policy, error = self._policy()
-        if policy == "reject":
-            self._observation.finish(Outcome("invalid", error))
-            raise self._rejection()
-        if policy == "fallback":
-            return self._fall_back("invalid_input", error, raises=True)
-        self._observation.start()
-        try:
-            value = self._view(*self._args, **self._kwargs)
-        except Exception as raised:
-            answer = self._after(raised)
-            if answer is NOTHING:
-                raise
-            return answer
-        except BaseException:
-            self._observation.dismiss()
-            raise
-        return self._returned(value)
-
-    def _policy(self) -> tuple[str, str | None]:
-        """Return what is asked for by ``on_invalid``, and the type of the error."""
-        policy, observation = self._endpoint.on_invalid, self._observation
-        if policy == "fallback" and self._fallback is None:
-            policy = "flag"
-        if policy == "flag" or not observation.was_read or not self._endpoint.concerns.validate:
-            return "flag", None
-        if not observation.fields:
-            return policy, "invalid_input"
-        broken = acted_on(observation.failures, strict=self._endpoint.strict)
-        return (policy, "validation_error") if broken else ("flag", None)
-
-    def _rejection(self) -> InvalidInput:
-        if not self._observation.fields:
-            return InvalidInput(detail="The body could not be read as one or more rows of JSON.")
-        failures = acted_on(self._observation.failures, strict=self._endpoint.strict)
-        return InvalidInput(failures)
-
-    @property
-    def _fallback(self) -> Any:
-        return self._endpoint.fallback if self._endpoint.concerns.fall_back else None
-
-    def _after(self, raised: Exception) -> Any:
-        """Return the fallback's answer to what the view raised, or :data:`NOTHING`."""
-        status = 500
-        if isinstance(raised, HTTPException):
-            response = raised.response
-            status = raised.code or 500 if response is None else response.status_code
-        answer = self._ended(status, "model_error")
-        if answer is not NOTHING:
-            LOGGER.warning(
-                "%s %s failed; its fallback answered.",
-                *self._observation.route.owner,
-                exc_info=raised,
-            )
-        return answer
-
-    def _returned(self, value: Any) -> Any:
-        answer = self._read(value)
-        if answer.status >= 300:
-            instead = self._ended(answer.status, "unknown_error")
-            return value if instead is NOTHING else instead
-        outputs = self._outputs(value, answer)
-        if not not_finite(outputs):
-            self._observation.finish(Outcome("success", outputs=outputs))
-            return value
-        instead = self._fall_back("nan_prediction", "nan_prediction")
-        if instead is not NOTHING:
-            return instead
-        if self._endpoint.on_nan == "flag":
-            return value
-        raise NaNPrediction
-
-    def _ended(self, status: int, error: str) -> Any:
-        """Act on a status that is no success: return the fallback's answer or NOTHING."""
-        if status in _NO_PREDICTIONS or 300 <= status < 400:
-            self._observation.dismiss()
-        elif status >= 500:
-            return self._fall_back("error", error)
-        elif status >= 400:
-            kind = "validation_error" if self._observation.fields else "invalid_input"
-            self._observation.finish(Outcome("invalid", kind))
-        else:
-            self._observation.finish(Outcome("success"))
-        return NOTHING
-
-    def _fall_back(self, reason: str, error: str | None, *, raises: bool = False) -> Any:
-        """Return the fallback's answer, or NOTHING; either way the request is finished.
-
-        :param raises: let through what the fallback raises: there is no other answer.
-        """
-        observation = self._observation
-        if self._fallback is None:
-            observation.finish(Outcome("error", error))
-            return NOTHING
-        observation.start()
-        try:
-            value = self._call_fallback()
-        except Exception:
-            observation.finish(Outcome("error", error))
-            if raises:
-                raise
-            LOGGER.exception("The fallback of %s %s failed too.", *observation.route.owner)
-            return NOTHING
-        answer = self._read(value)
-        outputs = self._outputs(value, answer)
-        if not_finite(outputs) or answer.status >= 500:
-            observation.finish(Outcome("error", error))
-            return value if raises else NOTHING
-        observation.finish(Outcome("fallback", error, reason, outputs))
-        return value
-
-    def _call_fallback(self) -> Any:
-        fallback = self._fallback
-        if not isinstance(fallback, Predictor):
-            return self._observation.app.ensure_sync(fallback)(*self._args, **self._kwargs)
-        rows = [list(fields.values) for fields in self._observation.fields]
-        predictions = fallback.predict(rows)
-        predictions = predictions.tolist() if hasattr(predictions, "tolist") else list(predictions)
-        if self._observation.payload.batch:
-            return {"predictions": predictions}
-        return {"prediction": predictions[0]}
-
-    def _read(self, value: Any) -> Answer:
-        with self._observation.guard("outcome"):
-            return answer_of(value)
-        return Answer(None, 200)
-
-    def _outputs(self, value: Any, answer: Answer) -> Sequence[Output]:
-        """Return an output for each row, or none where the value has no known form."""
-        with self._observation.guard("outcome"):
-            custom = self._endpoint.output
-            body = answer.body if custom is None else custom(value)
-            if body is None:
-                return ()
-            rows = max(1, len(self._observation.fields))
-            outputs = outputs_of(body, rows, batch=self._observation.payload.batch)
-            if outputs is None:
-                raise UnknownOutput(type(body).__name__)
-            return outputs
-        return ()
-
-
 class UnknownOutput(MLMonitorError):
     """A view's answer in which no prediction was found."""
 
@@ -213,3 +49,147 @@ class UnknownOutput(MLMonitorError):
             f"No prediction found in the view's answer (a {kind}): return a known key such as "
             "'prediction', or give `output=` to the decorator. It was recorded without a value."
         )
+
+
+def answer(observation: Observation, view: Callable[..., Any]) -> Any:
+    """Return what the client gets; what the view raised leaves untouched."""
+    observation.read()
+    if observation.endpoint.on_invalid != "flag":
+        broken = _broken(observation)
+        if broken is not None:
+            return _refuse(observation, broken)
+    observation.start()
+    try:
+        value = view(*observation.args, **observation.kwargs)
+    except Exception as raised:
+        instead = _after(observation, raised)
+        if instead is NOTHING:
+            raise
+        return instead
+    except BaseException:
+        observation.dismiss()
+        raise
+    return _returned(observation, value)
+
+
+def _broken(observation: Observation) -> list[FieldFailure] | None:
+    """Return what the policy acts on: nothing (``None``), broken rules, or an unreadable body."""
+    endpoint = observation.endpoint
+    if not (observation.was_read and endpoint.concerns.validate):
+        return None
+    if endpoint.on_invalid == "fallback" and endpoint.fallback is None:
+        return None
+    if not observation.fields:
+        return []
+    return acted_on(observation.failures, strict=endpoint.strict) or None
+
+
+def _refuse(observation: Observation, broken: Sequence[FieldFailure]) -> Any:
+    """Answer invalid input by the fallback, or reject it."""
+    error = "validation_error" if broken else "invalid_input"
+    if observation.endpoint.on_invalid == "fallback":
+        return _fall_back(observation, "invalid_input", error, last=True)
+    observation.finish(Outcome("invalid", error))
+    if broken:
+        raise InvalidInput(broken)
+    raise InvalidInput(detail="The body could not be read as one or more rows of JSON.")
+
+
+def _after(observation: Observation, raised: Exception) -> Any:
+    """Return the fallback's answer to what the view raised, or :data:`NOTHING`."""
+    status = 500
+    if isinstance(raised, HTTPException):
+        response = raised.response
+        status = raised.code or 500 if response is None else response.status_code
+    instead = _ended(observation, status, "model_error")
+    if instead is not NOTHING:
+        observation.route.warn_of_failure(raised)
+    return instead
+
+
+def _returned(observation: Observation, value: Any) -> Any:
+    status, outputs = _read(observation, value)
+    if status >= 300:
+        instead = _ended(observation, status, "unknown_error")
+        return value if instead is NOTHING else instead
+    if not not_finite(outputs):
+        observation.finish(SUCCESS, outputs)
+        return value
+    instead = _fall_back(observation, "nan_prediction", "nan_prediction")
+    if instead is not NOTHING:
+        return instead
+    if observation.endpoint.on_nan == "flag":
+        return value
+    raise NaNPrediction
+
+
+def _ended(observation: Observation, status: int, error: str) -> Any:
+    """Act on a status that is no success: return the fallback's answer or :data:`NOTHING`."""
+    if status >= 500:
+        return _fall_back(observation, "error", error)
+    if status in _NO_PREDICTIONS or 300 <= status < 400:
+        observation.dismiss()
+    elif status >= 400:
+        kind = "validation_error" if observation.fields else "invalid_input"
+        observation.finish(Outcome("invalid", kind))
+    else:
+        observation.finish(SUCCESS)
+    return NOTHING
+
+
+def _fall_back(observation: Observation, reason: str, error: str, *, last: bool = False) -> Any:
+    """Return the fallback's answer, or :data:`NOTHING`; either way the request is finished.
+
+    :param last: nobody else can answer: what the fallback raises or returns goes to the client.
+    """
+    endpoint = observation.endpoint
+    if endpoint.fallback is None or not endpoint.concerns.fall_back:
+        observation.finish(Outcome("error", error))
+        return NOTHING
+    observation.start()
+    try:
+        value = _call_fallback(observation)
+    except Exception as failed:
+        observation.finish(Outcome("error", error))
+        if last:
+            raise
+        observation.route.warn_of_failure(failed, "its fallback failed too")
+        return NOTHING
+    status, outputs = _read(observation, value)
+    if not_finite(outputs) or status >= 500:
+        observation.finish(Outcome("error", error))
+        return value if last else NOTHING
+    observation.finish(Outcome("fallback", error, reason), outputs)
+    return value
+
+
+def _call_fallback(observation: Observation) -> Any:
+    fallback: Any = observation.endpoint.fallback
+    if not isinstance(fallback, Predictor):
+        return observation.app.ensure_sync(fallback)(*observation.args, **observation.kwargs)
+    if not observation.fields:
+        raise ValueError("the payload has no rows that the fallback could predict")
+    predictions = fallback.predict([list(fields.values) for fields in observation.fields])
+    predictions = predictions.tolist() if hasattr(predictions, "tolist") else list(predictions)
+    return {"predictions": predictions} if observation.batch else {"prediction": predictions[0]}
+
+
+def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
+    """Return an answer's status, and an output for each row: none if there is no known form."""
+    answer = _UNREAD
+    try:
+        answer = answer_of(value)
+        if answer.status >= 300:
+            return answer.status, ()
+        custom = observation.endpoint.output
+        body = answer.body if custom is None else custom(value)
+        if body is None:
+            return answer.status, ()
+        rows = max(1, len(observation.fields))
+        outputs = outputs_of(body, rows, batch=observation.batch)
+        if outputs is None:
+            raise UnknownOutput(type(body).__name__)
+    except Exception as error:  # noqa: BLE001  the boundary
+        observation.route.faults.happened("outcome", error)
+        return answer.status, ()
+    return answer.status, outputs

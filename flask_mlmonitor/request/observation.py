@@ -1,14 +1,16 @@
-"""What is known of one request, and what is done with it in the end: recorded, counted, told."""
+"""What is known of one request, and what is done with it in the end: recorded, counted, told.
+
+This is the hot path. Each part stands in a ``try`` of its own: where it fails, the fault is
+counted, the parts behind it still run, and the client's answer does not change.
+"""
 
 import time
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from flask import Flask, Request, Response, after_this_request
 
 from flask_mlmonitor import signals
-from flask_mlmonitor._app import AppState
-from flask_mlmonitor.counters.faults import LOGGER, Guard
 from flask_mlmonitor.records import (
     ERROR_TYPES,
     FALLBACK_REASONS,
@@ -18,15 +20,24 @@ from flask_mlmonitor.records import (
     Row,
     Served,
 )
-from flask_mlmonitor.request.endpoint import Endpoint
+from flask_mlmonitor.request.endpoint import Concerns, Endpoint
 from flask_mlmonitor.request.ids import new_id, text_of
 from flask_mlmonitor.request.outputs import Output
-from flask_mlmonitor.request.payloads import UNREADABLE, Fields, external_id_of, read_payload
-from flask_mlmonitor.request.route import Route, route_of
+from flask_mlmonitor.request.payloads import Fields, external_id_of, read_payload
+from flask_mlmonitor.request.route import Route
 
 ID_HEADER: Final = "X-Prediction-ID"
 SOURCE_HEADER: Final = "X-Prediction-Source"
 _REASON: Final = "mlmonitor.fallback_reason"
+_STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
+_ERROR: Final[dict[str | None, int]] = {
+    None: -1,
+    **{name: place for place, name in enumerate(ERROR_TYPES)},
+}
+_REASONS: Final[dict[str | None, int]] = {
+    None: -1,
+    **{name: place for place, name in enumerate(FALLBACK_REASONS)},
+}
 
 
 class Outcome(NamedTuple):
@@ -35,140 +46,166 @@ class Outcome(NamedTuple):
     status: str
     error: str | None = None
     reason: str | None = None
-    outputs: Sequence[Output] = ()
+
+    @property
+    def source(self) -> str:
+        """Who answered."""
+        return "fallback" if self.status == "fallback" else "primary"
+
+
+SUCCESS: Final = Outcome("success")
 
 
 class Observation:
     """One request to a monitored view.
 
+    :param args: the view's, and likewise *kwargs*.
     :ivar fields: the rows in the order of the baseline; empty when the body was unreadable.
     :ivar failures: the rules that they broke.
     :ivar was_read: whether reading and checking went well; if not, no policy acts.
     """
 
-    def __init__(self, state: AppState, endpoint: Endpoint, app: Flask, request: Request) -> None:
+    __slots__ = (
+        "_request",
+        "_started",
+        "app",
+        "args",
+        "batch",
+        "concerns",
+        "endpoint",
+        "failures",
+        "fields",
+        "id",
+        "kwargs",
+        "route",
+        "time",
+        "was_read",
+    )
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        route: Route,
+        app: Flask,
+        request: Request,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> None:
+        self.endpoint = endpoint
+        self.concerns: Concerns = endpoint.concerns
+        self.route = route
         self.app = app
+        self.args = args
+        self.kwargs = kwargs
         self._request = request
-        self._state = state
-        self._concerns = endpoint.concerns
-        self._endpoint = endpoint
-        self._faults = state.runtime.faults
-        self.route: Route = route_of(state, endpoint.declaration())
+        self._started: float | None = None
         self.id = new_id()
         self.time = time.time()
-        self.payload = UNREADABLE
         self.fields: Sequence[Fields] = ()
         self.failures: Sequence[FieldFailure] = ()
+        self.batch = False
         self.was_read = False
-        self._started: float | None = None
-        if self._concerns.time:
-            with self.guard("counters"):
-                self.route.counters.begun()
 
     def read(self) -> None:
-        """Read the payload and check it; what fails in here leaves it unread or unchecked."""
-        with self.guard("validation"):
-            self.payload = read_payload(self._request, self._endpoint.features)
-            self.fields = [self.route.order.fields(row) for row in self.payload.rows]
-            if self._concerns.validate:
-                self.failures = self.route.validator.failures(self.fields)
+        """Read the payload and check it, and count the request as in progress."""
+        route = self.route
+        try:
+            rows, self.batch = read_payload(self._request, self.endpoint.features)
+            order = route.order.fields
+            self.fields = [order(row) for row in rows]
+            if self.concerns.validate:
+                self.failures = route.validator.failures(self.fields)
             self.was_read = True
+        except Exception as error:  # noqa: BLE001  the boundary
+            route.faults.happened("validation", error)
+        try:
+            if self.concerns.time:
+                route.counters.begun()
+        except Exception as error:  # noqa: BLE001  the boundary
+            route.faults.happened("counters", error)
 
     def start(self) -> None:
         """Start the clock: the view or the fallback begins."""
         if self._started is None:
             self._started = time.perf_counter()
 
-    def guard(self, where: str) -> Guard:
-        """Return the guard of a part of the monitor."""
-        return self._faults.guard(where)
-
     def dismiss(self) -> None:
         """Forget the request: it was no prediction."""
-        if self._concerns.time:
-            with self.guard("counters"):
+        with self.route.faults.guard("counters"):
+            if self.concerns.time:
                 self.route.counters.dismissed()
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: Outcome, outputs: Sequence[Output] = ()) -> None:
         """Record the request, once; nothing that fails in here reaches it."""
         latency = None if self._started is None else time.perf_counter() - self._started
+        route, concerns = self.route, self.concerns
         outcome = self._settled(outcome)
-        if self._concerns.record:
-            self._record(outcome, latency)
-        self._count(outcome, latency)
-        with self.guard("outcome"):
-            self._send_headers(outcome)
-            if latency is not None and latency > self.route.slow:
-                self._warn(latency)
-        if outcome.reason is not None and self._concerns.fall_back:
-            with self.guard("signal"):
-                self._tell_fallback(outcome)
+        try:
+            if concerns.record:
+                self._record(outcome, outputs, latency)
+        except Exception as error:  # noqa: BLE001  the boundary
+            route.faults.happened("journal", error)
+        try:
+            if concerns.time:
+                rows = len(self.fields) or len(outputs) or 1
+                status, kind = _STATUS[outcome.status], _ERROR[outcome.error]
+                route.counters.finished(status, rows, self.time, latency, kind)
+            if self.failures:
+                route.counters.broke(self.failures)
+            if outcome.reason is not None and concerns.fall_back:
+                route.counters.fell_back(_REASONS[outcome.reason])
+        except Exception as error:  # noqa: BLE001  the boundary
+            route.faults.happened("counters", error)
+        try:
+            after_this_request(self._sign(outcome))
+            if latency is not None and latency > route.slow:
+                route.warn(latency)
+        except Exception as error:  # noqa: BLE001  the boundary
+            route.faults.happened("request", error)
+        if outcome.reason is not None and concerns.fall_back:
+            with route.faults.guard("signal"):
+                self._tell_fallback(outcome.reason)
 
     def _settled(self, outcome: Outcome) -> Outcome:
         """Take over what a concern further in has settled: that its fallback answered."""
         environ = self._request.environ
-        known: str | None = environ.get(_REASON)
         if outcome.reason is not None:
             environ[_REASON] = outcome.reason
-        elif known is not None and outcome.status == "success":
-            return outcome._replace(status="fallback", reason=known)
+        elif _REASON in environ and outcome.status == "success":
+            return outcome._replace(status="fallback", reason=environ[_REASON])
         return outcome
 
-    def _record(self, outcome: Outcome, latency: float | None) -> None:
-        with self.guard("journal"):
-            rows = self.route.rows(self.fields, outcome.outputs)
-            served = Served(
-                self.route.schema,
-                self.id,
-                self.time,
-                STATUSES.index(outcome.status),
-                latency,
-                self.payload.batch,
-                rows,
-                external_id_of(self._request),
-                -1 if outcome.error is None else ERROR_TYPES.index(outcome.error),
-                -1 if outcome.reason is None else FALLBACK_REASONS.index(outcome.reason),
-            )
-            if self._state.runtime.journal.append(served):
-                with self.guard("signal"):
-                    if signals.prediction_recorded.receivers:
-                        self._tell_recorded(outcome, served)
-        with self.guard("drain"):
-            self._state.runtime.recorded()
+    def _record(self, outcome: Outcome, outputs: Sequence[Output], latency: float | None) -> None:
+        route = self.route
+        served = Served(
+            route.schema,
+            self.id,
+            self.time,
+            _STATUS[outcome.status],
+            latency,
+            self.batch,
+            route.rows(self.fields, outputs),
+            external_id_of(self._request.environ),
+            _ERROR[outcome.error],
+            _REASONS[outcome.reason],
+        )
+        recorded = route.journal.append(served)
+        if recorded and signals.prediction_recorded.receivers:
+            with route.faults.guard("signal"):
+                self._tell_recorded(outcome, served)
+        if route.runtime.inline:
+            with route.faults.guard("drain"):
+                route.runtime.drain_inline()
 
-    def _count(self, outcome: Outcome, latency: float | None) -> None:
-        counters = self.route.counters
-        with self.guard("counters"):
-            if self._concerns.time:
-                counters.finished(
-                    STATUSES.index(outcome.status),
-                    max(1, len(self.fields), len(outcome.outputs)),
-                    latency=latency,
-                    error=-1 if outcome.error is None else ERROR_TYPES.index(outcome.error),
-                )
-            if self.failures:
-                counters.broke(self.failures)
-            if outcome.reason is not None and self._concerns.fall_back:
-                counters.fell_back(FALLBACK_REASONS.index(outcome.reason))
-
-    def _send_headers(self, outcome: Outcome) -> None:
-        def send(response: Response) -> Response:
-            if self._concerns.record:
+    def _sign(self, outcome: Outcome) -> Any:
+        def sign(response: Response) -> Response:
+            if self.concerns.record:
                 response.headers[ID_HEADER] = text_of(self.id)
-            if self._concerns.fall_back:
-                source = "fallback" if outcome.status == "fallback" else "primary"
-                response.headers[SOURCE_HEADER] = source
+            if self.concerns.fall_back:
+                response.headers[SOURCE_HEADER] = outcome.source
             return response
 
-        after_this_request(send)
-
-    def _warn(self, latency: float) -> None:
-        if self._state.runtime.first_in_interval("slow", self._state.settings.evaluation_interval):
-            LOGGER.warning(
-                "A prediction of %s %s took %.3f s, more than %.3f s. Others in this interval are "
-                "counted in the latency histogram, not logged.",
-                *self.route.owner, latency, self.route.slow,
-            )  # fmt: skip
+        return sign
 
     def _tell_recorded(self, outcome: Outcome, served: Served) -> None:
         for number, row in enumerate(served.rows):
@@ -178,9 +215,9 @@ class Observation:
 
     def _prediction(self, number: int, row: Row, outcome: Outcome, served: Served) -> Prediction:
         return Prediction(
-            id=text_of(self.id, number if self.payload.batch else None),
+            id=text_of(self.id, number if self.batch else None),
             external_id=served.external_id,
-            app=self._state.name,
+            app=self.app.name,
             model=self.route.owner.model,
             version=self.route.owner.version,
             time=self.time,
@@ -188,11 +225,11 @@ class Observation:
             prediction=row.prediction,
             probability=row.probability,
             latency=served.latency,
-            source="fallback" if outcome.status == "fallback" else "primary",
+            source=outcome.source,
             status=outcome.status,
         )
 
-    def _tell_fallback(self, outcome: Outcome) -> None:
+    def _tell_fallback(self, reason: str) -> None:
         if signals.fallback_used.receivers:
             model, version = self.route.owner
             signals.fallback_used.send(
@@ -200,5 +237,5 @@ class Observation:
                 model=model,
                 version=version,
                 prediction_id=text_of(self.id),
-                reason=outcome.reason,
+                reason=reason,
             )

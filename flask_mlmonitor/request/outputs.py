@@ -38,17 +38,14 @@ def answer_of(value: Any) -> Answer:
     >>> answer_of({"prediction": 1})
     Answer(body={'prediction': 1}, status=200)
     """
-    if isinstance(value, tuple) and value:
-        inner = answer_of(value[0])
-        if len(value) > 1 and isinstance(value[1], int):
-            return Answer(inner.body, value[1])
-        if len(value) > 1 and isinstance(value[1], str):
-            return Answer(inner.body, int(value[1].split(maxsplit=1)[0]))
-        return inner
-    if isinstance(value, HTTPException):
-        return Answer(None, value.code or _OK)
+    if isinstance(value, dict):
+        return Answer(value, _OK)
     if isinstance(value, Response):
         return Answer(_parsed(value) if value.status_code < 300 else None, value.status_code)
+    if isinstance(value, tuple) and value:
+        return _with_status(*value[:2])
+    if isinstance(value, HTTPException):
+        return Answer(None, value.code or _OK)
     if isinstance(value, str | bytes):
         return Answer(_text(value), _OK)
     if isinstance(value, Iterator):  # streamed
@@ -68,11 +65,16 @@ def outputs_of(body: Any, rows: int, *, batch: bool) -> list[Output] | None:
     """
     prediction, probability = body, None
     if isinstance(body, dict):
-        key = next((name for name in PREDICTIONS if name in body), None)
-        if key is None:
+        for key in PREDICTIONS:
+            if key in body:
+                break
+        else:
             return None
         prediction = body[key]
-        probability = next((body[name] for name in PROBABILITIES if name in body), None)
+        for name in PROBABILITIES:
+            if name in body:
+                probability = body[name]
+                break
         if probability is None and key in LABELS and "score" in body:
             return _beside(prediction, body["score"], rows, batch=batch)
     if batch:
@@ -86,7 +88,11 @@ def not_finite(outputs: Sequence[Output]) -> bool:
     >>> not_finite([Output(1), Output([0.5, float("nan")])])
     True
     """
-    return any(_not_finite(output.prediction) for output in outputs)
+    for output in outputs:
+        prediction = output.prediction
+        if isinstance(prediction, float | list) and _not_finite(prediction):
+            return True
+    return False
 
 
 def _not_finite(value: Any) -> bool:
@@ -126,6 +132,15 @@ def _beside(label: Any, score: Any, rows: int, *, batch: bool) -> list[Output] |
     if not len(labels) == len(scores) == rows:
         return None
     return [Output(one, {str(one): p}) for one, p in zip(labels, scores, strict=True)]
+
+
+def _with_status(value: Any, status: Any = None) -> Answer:
+    inner = answer_of(value)
+    if isinstance(status, int):
+        return Answer(inner.body, status)
+    if isinstance(status, str):
+        return Answer(inner.body, int(status.split(maxsplit=1)[0]))
+    return inner  # what stands in its place are headers
 
 
 def _parsed(response: Response) -> Any:

@@ -68,7 +68,7 @@ def rows_of(body: Any) -> Payload:
     Payload(rows=([41, 'a'],), batch=True)
     """
     if isinstance(body, dict):
-        if _is_table(body.get("instances")):
+        if "instances" in body and _is_table(body["instances"]):
             return Payload(body["instances"], True)
         return Payload((body,), False) if body else UNREADABLE
     if _is_table(body):
@@ -82,12 +82,13 @@ def _is_table(body: Any) -> bool:
     )
 
 
-def external_id_of(request: Request) -> str | None:
+def external_id_of(environ: Mapping[str, Any]) -> str | None:
     """Return the caller's own id of the request, if it sent a usable one."""
     for header in _EXTERNAL_HEADERS:
-        value = request.environ.get(header)
-        if value is not None and EXTERNAL_ID.fullmatch(value):
-            return value
+        if header in environ:
+            value = str(environ[header])
+            if EXTERNAL_ID.fullmatch(value):
+                return value
     return None
 
 
@@ -110,8 +111,8 @@ class Order:
 
     def fields(self, row: RawRow) -> Fields:
         """Return one row's values in order, and what does not fit."""
-        if not isinstance(row, Mapping):
-            return self._positional(row)
+        if not isinstance(row, dict):
+            return self._positional(row) if isinstance(row, list) else self.fields(dict(row))
         if len(row) == len(self.names):
             try:
                 return Fields(self._get(row))

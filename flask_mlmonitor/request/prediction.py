@@ -13,7 +13,7 @@ from flask import current_app, has_request_context, request
 from flask_mlmonitor._app import EXTENSION, AppState, Declaration
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.records import STATUSES, Served
-from flask_mlmonitor.request.call import Call
+from flask_mlmonitor.request.call import answer
 from flask_mlmonitor.request.endpoint import Endpoint
 from flask_mlmonitor.request.ids import new_id, text_of
 from flask_mlmonitor.request.observation import Observation
@@ -43,10 +43,8 @@ def monitor_view(endpoint: Endpoint, view: Callable[P, R]) -> Monitored[P, R]:
 
     @functools.wraps(view)
     def monitored(*args: P.args, **kwargs: P.kwargs) -> Any:
-        observation = _observe(endpoint)
-        if observation is None:
-            return run(*args, **kwargs)
-        return Call(endpoint, observation, run, args, kwargs).answer()
+        observation = _observe(endpoint, args, kwargs)
+        return run(*args, **kwargs) if observation is None else answer(observation, run)
 
     def fallback(function: Callable[..., Any]) -> Callable[..., Any]:
         endpoint.fallback = function
@@ -86,32 +84,36 @@ def record_by_hand(
         _SUCCESS,
         latency,
         False,
-        [route.row(fields, Output(prediction, probability))],
+        route.rows([fields], [Output(prediction, probability)]),
     )
     with state.runtime.faults.guard("journal"):
         state.runtime.journal.append(served)
     with state.runtime.faults.guard("drain"):
-        state.runtime.recorded()
+        state.runtime.drain_inline()
     with state.runtime.faults.guard("counters"):
         route.counters.begun()
-        route.counters.finished(_SUCCESS, 1, latency=latency)
+        route.counters.finished(_SUCCESS, 1, clock.time(), latency)
         failures = route.validator.failures([fields])
         if failures:
             route.counters.broke(failures)
     return text_of(key)
 
 
-def _observe(endpoint: Endpoint) -> Observation | None:
+def _observe(
+    endpoint: Endpoint, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Observation | None:
     """Return the observation of the current request, or ``None`` if it cannot be monitored."""
+    problem: Exception | None = None
     try:
         if has_request_context():
             app = current_app._get_current_object()  # type: ignore[attr-defined]
             state = app.extensions.get(EXTENSION)
             if isinstance(state, AppState):
+                if not state.settings.enabled:
+                    return None
+                route = route_of(state, endpoint.declaration())
                 current = request._get_current_object()  # type: ignore[attr-defined]
-                enabled = state.settings.enabled
-                return Observation(state, endpoint, app, current) if enabled else None
-        problem: Exception | None = None
+                return Observation(endpoint, route, app, current, args, kwargs)
     except Exception as error:  # noqa: BLE001  the boundary: before there is a runtime to guard it
         problem = error
     _complain(endpoint, problem)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from flask_mlmonitor._app import AppState, Declaration, load_baseline
 from flask_mlmonitor.counters.cells import Owner
+from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import RequestCounters
 from flask_mlmonitor.records import Row, Schema
 from flask_mlmonitor.request.outputs import Output
@@ -20,6 +21,10 @@ class Route:
 
     def __init__(self, state: AppState, declaration: Declaration) -> None:
         self.owner = Owner(declaration.model, declaration.version)
+        self.runtime = runtime = state.runtime
+        self.faults = runtime.faults
+        self.journal = runtime.journal
+        self._interval = state.settings.evaluation_interval
         settings = state.settings.for_model(declaration.model)
         bounds = settings.latency_buckets
         baseline = load_baseline(declaration.baseline, state.root)
@@ -34,26 +39,42 @@ class Route:
         # Without a baseline every field is a feature; with one, the others may be private.
         self.keeps_extra = not self.names or settings.record_extra
         schema = Schema(state.name, *self.owner, binning.encode())
-        self.schema = state.runtime.journal.schema(schema)
+        self.schema = runtime.journal.schema(schema)
         self.counters = RequestCounters(
-            state.runtime.slot, self.owner, bounds, self.names, settings.throughput_window
+            runtime.slot, self.owner, bounds, self.names, settings.throughput_window
         )
 
-    def row(self, fields: Fields, output: Output) -> Row:
-        """Return a row for the journal."""
-        extra = fields.extra if self.keeps_extra else None
-        return Row(fields.values, output.prediction, output.probability, extra, fields.absent)
+    def warn(self, latency: float) -> None:
+        """Log a slow prediction, unless this host did in the current interval."""
+        if self.runtime.first_in_interval("slow", self._interval):
+            LOGGER.warning(
+                "A prediction of %s %s took %.3f s, more than %.3f s. Others in this interval are "
+                "counted in the latency histogram, not logged.",
+                *self.owner, latency, self.slow,
+            )  # fmt: skip
+
+    def warn_of_failure(self, error: Exception, what: str = "its fallback answered") -> None:
+        """Log what a view or its fallback raised, unless this host did in this interval."""
+        with self.faults.guard("request"):
+            kind = type(error).__name__
+            if self.runtime.first_in_interval(f"{self.owner.model}-{kind}", self._interval):
+                LOGGER.warning("%s %s failed; %s.", *self.owner, what, exc_info=error)
 
     def rows(self, fields: Sequence[Fields], outputs: Sequence[Output]) -> list[Row]:
-        """Return a request's rows; where there is no payload, those of the outputs alone."""
+        """Return a request's rows for the journal; without a payload, those of the outputs."""
         if not fields:
             fields = [Fields((None,) * len(self.names), range(len(self.names)))] * len(outputs)
         if not outputs:
             outputs = [Output()] * len(fields)
-        return [self.row(one, output) for one, output in zip(fields, outputs, strict=True)]
+        keeps_extra = self.keeps_extra
+        return [
+            Row(values, prediction, probability, extra if keeps_extra else None, absent)
+            for (values, absent, extra), (prediction, probability) in zip(
+                fields, outputs, strict=True
+            )
+        ]
 
 
 def route_of(state: AppState, declaration: Declaration) -> Route:
     """Return the declaration's route in this process."""
-    key = (declaration.model, declaration.version)
-    return state.built(key, lambda: Route(state, declaration))
+    return state.built(declaration, Route)

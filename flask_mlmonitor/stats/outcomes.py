@@ -1,16 +1,16 @@
 """What the baseline keeps of target, predictions and probabilities."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from flask_mlmonitor.exceptions import BaselineError, one_of
 from flask_mlmonitor.stats import training
 from flask_mlmonitor.stats.binning import Binning, FeatureBins
 from flask_mlmonitor.stats.columns import Floats
-from flask_mlmonitor.stats.features import ReferenceScores
+from flask_mlmonitor.stats.features import FeatureBaseline, ReferenceScores
 from flask_mlmonitor.stats.labels import label, spellings
 from flask_mlmonitor.stats.numeric import FEW_VALUES, doubles, profile_numbers
 from flask_mlmonitor.stats.profiling import TYPES, Tally, counted, kind_of, plain, ranked, tally_of
@@ -18,6 +18,8 @@ from flask_mlmonitor.stats.scores import Places, score_places
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_CLASSES: Final = 1000
 
 
 def outcomes(
@@ -33,7 +35,7 @@ def outcomes(
     Numbers that are not whole, or are whole but of many values, are a regression, unless
     probabilities or a positive class say otherwise; everything else is a classification.
     """
-    given = [series for series in (target, predictions) if series is not None]
+    given = [series for series in (predictions, target) if series is not None]
     if not given:
         if probabilities is not None or positive is not None:
             raise BaselineError("probabilities and positive need target or predictions; give one")
@@ -41,7 +43,8 @@ def outcomes(
     if any(series.isna().all() for series in given):
         raise BaselineError("target or predictions hold no values; leave them out")
     if probabilities is None and positive is None and any(map(_is_continuous, given)):
-        return _regression(target, predictions, bins)
+        prediction = profile_numbers(given[0], "prediction", bins=bins)
+        return {"prediction": prediction, **_regression(target, predictions, bins)}
     return _classification(target, predictions, probabilities, positive)
 
 
@@ -56,17 +59,13 @@ def _is_continuous(series: "pd.Series[Any]") -> bool:
 def _regression(
     target: "pd.Series[Any] | None", predictions: "pd.Series[Any] | None", bins: int
 ) -> dict[str, Any]:
-    known = predictions if predictions is not None else target
-    assert known is not None
-    parts: dict[str, Any] = {
-        "task": "regression",
-        "prediction": profile_numbers(known, "prediction", bins=bins),
-    }
-    if target is not None:
-        parts["target"] = profile_numbers(target, "target", bins=bins)
-        if predictions is not None:
-            parts["performance"] = training.regression(doubles(target), doubles(predictions))
-    return parts
+    if target is None:
+        return {"task": "regression"}
+    figures = {}
+    if predictions is not None:
+        figures = training.regression(doubles(target), doubles(predictions))
+    profile = profile_numbers(target, "target", bins=bins)
+    return {"task": "regression", "target": profile, "performance": figures}
 
 
 def _classification(
@@ -75,17 +74,15 @@ def _classification(
     probabilities: "pd.DataFrame | None",
     positive: Any,
 ) -> dict[str, Any]:
-    tallies = [
-        None if series is None else tally_of(series, name)
-        for name, series in (("target", target), ("predictions", predictions))
-    ]
-    classes = _classes([tally for tally in tallies if tally is not None])
+    named = {"target": target, "predictions": predictions}
+    tallies = {name: tally_of(s, name) for name, s in named.items() if s is not None}
+    classes = _classes(list(tallies.values()))
     binning = Binning(classes=classes, positive=_positive(classes, positive))
     parts: dict[str, Any] = {
         "task": "classification",
         "classes": classes,
         "positive": binning.positive,
-        **_distributions(classes, *tallies),
+        **_distributions(classes, tallies),
     }
     true, predicted = _coded(target, binning), _coded(predictions, binning)
     p = None if probabilities is None else _matrix(probabilities, binning)
@@ -102,6 +99,9 @@ def _classes(tallies: Sequence[Tally]) -> tuple[str, ...]:
     for tally in tallies:
         known = spellings(list(found))
         found |= {label(v): v for v in tally.times if label(v) not in known}
+    if len(found) > MOST_CLASSES:
+        limit = f"{len(found)} classes, at most {MOST_CLASSES} are compared"
+        raise BaselineError(f"target and predictions hold {limit}; leave them out")
     try:
         return tuple(sorted(found, key=lambda name: found[name]))
     except TypeError:
@@ -118,19 +118,19 @@ def _positive(classes: Sequence[str], positive: Any) -> str | None:
 
 
 def _distributions(
-    classes: Sequence[str], target: Tally | None, predictions: Tally | None
-) -> dict[str, Any]:
+    classes: Sequence[str], tallies: Mapping[str, Tally]
+) -> dict[str, FeatureBaseline]:
     """Return the baselines of prediction and target, over the same cells."""
-    leading = predictions or target
-    assert leading is not None
-    names = list(dict.fromkeys([*(n for n in leading.labels if n in classes), *classes]))
-    categories, other = ranked(names)
+    leading = tallies["predictions" if "predictions" in tallies else "target"]
+    known = set(classes)
+    frequent = [name for name in leading.labels if name in known]
+    categories, other = ranked(list(dict.fromkeys([*frequent, *classes])))
     bins = FeatureBins(
         "prediction", "categorical", categories=categories, other=other, accepts=TYPES
     )
     parts = {"prediction": counted(bins, leading)}
-    if target is not None:
-        parts["target"] = counted(msgspec.structs.replace(bins, name="target"), target)
+    if "target" in tallies:
+        parts["target"] = counted(replace(bins, name="target"), tallies["target"])
     return parts
 
 
@@ -141,9 +141,9 @@ def _coded(series: "pd.Series[Any] | None", binning: Binning) -> Places | None:
     if series is None:
         return None
     codes, distinct = pd.factorize(series)
+    places = {name: place for place, name in enumerate(binning.classes)} | {None: -1}
     names = [binning.class_of(plain(value, "target or predictions")) for value in distinct]
-    places = [-1 if name is None else binning.classes.index(name) for name in names]
-    return np.array([*places, -1], np.intp)[codes]
+    return np.array([*(places[name] for name in names), -1], np.intp)[codes]
 
 
 def _matrix(probabilities: "pd.DataFrame", binning: Binning) -> Floats:

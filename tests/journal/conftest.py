@@ -3,16 +3,115 @@
 import os
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flask_mlmonitor.journal.spool import Segment, Spool
+from flask_mlmonitor.journal.writer import REASONS, Journal
 from flask_mlmonitor.records import Gap, Row, Schema, Served
 
 VALUES = (1.5, -2, 3.25, None, True, "Zürich", "b")
+
+
+class Clock:
+    """The clock and the timer of a journal, moved by hand."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class Faulty:
+    """The functions of :mod:`os`; one of them fails as often as it is told.
+
+    :param fault: an errno, or a function to call instead.
+    """
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.fault: int | Callable[..., Any] = 0
+        self.times = 0
+
+    def fail(self, name: str, fault: int | Callable[..., Any], times: int = 1) -> None:
+        """Let the next *times* calls of *name* fail."""
+        self.name, self.fault, self.times = name, fault, times
+
+    def heal(self) -> None:
+        """Let everything work."""
+        self.times = 0
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(os, name)
+
+        def call(*args: Any) -> Any:
+            if name != self.name or not self.times:
+                return function(*args)
+            self.times -= 1
+            if callable(self.fault):
+                return self.fault(*args)
+            raise OSError(self.fault, os.strerror(self.fault))
+
+        return call
+
+
+class Rig:
+    """A writer's surroundings: a spool, time that stands still, a disk that fails on demand.
+
+    :ivar dropped: what was reported as dropped, by reason.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.spool = Spool(folder)
+        self.clock = Clock()
+        self.disk = Faulty()
+        self.dropped: Counter[str] = Counter()
+        self.journals: list[Journal] = []
+
+    def journal(self, folder: Path | None = None, **options: Any) -> Journal:
+        """Make a journal that will be closed."""
+        seams: dict[str, Any] = {"clock": self.clock, "timer": self.clock, "system": self.disk}
+        journal = Journal(folder or self.spool.path, on_drop=self.drop, **seams | options)
+        self.journals.append(journal)
+        return journal
+
+    def drop(self, reason: str, count: int) -> None:
+        """Count what a journal reports."""
+        assert reason in REASONS
+        self.dropped[reason] += count
+
+    def records(self, spool: Spool | None = None) -> list[Served | Gap]:
+        """Read every record of the spool."""
+        records: list[Served | Gap] = []
+        for path in (spool or self.spool).segments():
+            with Segment(path) as segment:
+                for chunk in segment.chunks(limit=100):
+                    records += chunk.records
+        return records
+
+    def gaps(self, records: Iterable[Served | Gap] | None = None) -> list[Gap]:
+        """Return the gaps among the spool's records, or among others."""
+        chosen = self.records() if records is None else records
+        return [record for record in chosen if isinstance(record, Gap)]
+
+    def numbers(self, records: Iterable[Served | Gap] | None = None) -> list[int]:
+        """Return the numbers of the requests in the spool, or of others."""
+        chosen = self.records() if records is None else records
+        return [
+            int.from_bytes(record.id)
+            for record in chosen
+            if isinstance(record, Served) and isinstance(record.id, bytes)
+        ]
+
+    @staticmethod
+    def open_files() -> int:
+        """Count this process's open files."""
+        return len(os.listdir("/proc/self/fd"))
 
 
 @pytest.fixture
@@ -34,18 +133,12 @@ def schema() -> Schema:
 
 
 @pytest.fixture
-def contents() -> Callable[[Path], list[Served | Gap]]:
-    """Read every record of a spool."""
-
-    def read(folder: Path) -> list[Served | Gap]:
-        records: list[Served | Gap] = []
-        for path in Spool(folder).segments():
-            with Segment(path) as segment:
-                for chunk in segment.chunks(limit=100):
-                    records += chunk.records
-        return records
-
-    return read
+def rig(tmp_path: Path) -> Iterator["Rig"]:
+    """A writer's surroundings."""
+    rig = Rig(tmp_path / "spool")
+    yield rig
+    for journal in rig.journals:
+        journal.close()
 
 
 @pytest.fixture

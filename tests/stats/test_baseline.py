@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,10 +64,8 @@ def test_kinds_and_figures_are_those_of_pandas() -> None:
     ]
     income = baseline.features["income"]
     expected = df["income"].describe()
-    assert (income.mean, income.std) == (
-        pytest.approx(expected["mean"]),
-        pytest.approx(expected["std"]),
-    )
+    assert income.mean == pytest.approx(expected["mean"])
+    assert income.std == pytest.approx(expected["std"])
     assert (income.min, income.max) == (expected["min"], expected["max"])
     assert income.quartiles == pytest.approx((expected["25%"], expected["50%"], expected["75%"]))
     assert [f.integer for f in baseline.features.values()][:3] == [True, False, False]
@@ -173,15 +172,11 @@ def test_texts_of_any_alphabet_are_kept_as_they_are(tmp_path: Path) -> None:
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     """No half of a file, no rest beside it."""
     old, new = Baseline.from_dataframe(people(10)), Baseline.from_dataframe(people(20))
+    broken = msgspec.structs.replace(new, performance={"accuracy": object()})
     old.save(tmp_path / "b.json")
-    broken = {"n": math.nan}
 
-    with pytest.raises(ValueError, match="NaN|JSON|float"):
-        Baseline(
-            **{name: getattr(new, name) for name in ("created", "columns")},
-            n=20,
-            performance=broken,
-        ).save(tmp_path / "b.json")
+    with pytest.raises(TypeError):
+        broken.save(tmp_path / "b.json")
 
     assert Baseline.load(tmp_path / "b.json") == old
     assert [path.name for path in tmp_path.iterdir()] == ["b.json"]
@@ -259,10 +254,10 @@ def test_where_most_values_are_equal_the_others_are_no_outliers() -> None:
 
 def test_numbers_near_the_end_of_float64() -> None:
     """Their mean is not a number, their bins are."""
-    feature = only([-1.7e308, 1.7e308] * 30 + list(np.linspace(-1.7e308, 1.7e308, 41)))
+    feature = only([-1.7e308, 1.7e308] * 30 + [x * 1e307 for x in range(-17, 18)])
 
     assert (feature.mean, feature.std) == (None, None)
-    assert sum(feature.counts) == feature.n == 101
+    assert sum(feature.counts) == feature.n == 95
 
 
 def test_a_short_float_is_in_range_in_both_spellings() -> None:
@@ -568,6 +563,12 @@ def test_columns_that_cannot_be_features_are_named(values: Any, message: str) ->
     """A date is neither a number nor a category; the person decides."""
     with pytest.raises(BaselineError, match=message):
         only(values)
+
+
+def test_a_name_of_its_own_for_each_row_is_no_class() -> None:
+    """A baseline of them would be as large as the data."""
+    with pytest.raises(BaselineError, match="1001 classes, at most 1000 are compared"):
+        Baseline.from_dataframe(people(1001), target=[f"user{i}" for i in range(1001)])
 
 
 def test_data_without_rows_or_with_equal_columns_is_refused() -> None:

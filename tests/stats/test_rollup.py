@@ -85,7 +85,13 @@ REQUESTS = st.lists(SERVED, max_size=12)
 
 def served(*rows: Row, status: str = "success", **fields: Any) -> Served:
     """One request."""
-    common = {"schema": 0, "id": os.urandom(16), "time": 1e9, "latency": 0.2, "batch": False}
+    common: dict[str, Any] = {
+        "schema": 0,
+        "id": os.urandom(16),
+        "time": 1e9,
+        "latency": 0.2,
+        "batch": False,
+    }
     return Served(status=STATUSES.index(status), rows=rows, **(common | fields))
 
 
