@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from flask import Flask, Request
-from prometheus_client.registry import Collector
 
 from flask_mlmonitor._app import (
     EXTENSION,
@@ -31,6 +30,7 @@ from flask_mlmonitor.request.endpoint import (
     declare,
 )
 from flask_mlmonitor.request.ids import new_id, text_of
+from flask_mlmonitor.request.observation import SIGNATURE
 from flask_mlmonitor.request.prediction import MARK, Monitored, monitor_view, record_by_hand
 from flask_mlmonitor.request.route import route_of
 from flask_mlmonitor.store.database import Database
@@ -39,6 +39,7 @@ from flask_mlmonitor.web.truth import record_values
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from prometheus_client.registry import Collector
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,7 +99,7 @@ class MLMonitor:
         app.extensions[EXTENSION] = state
         weakref.finalize(app, state.close)
         if settings.enabled:
-            app.wsgi_app = _Opener(app.wsgi_app, state)  # type: ignore[method-assign]
+            app.wsgi_app = _Boundary(app.wsgi_app, state)  # type: ignore[method-assign]
             add_routes(app, settings)
 
     def prediction(
@@ -297,7 +298,7 @@ class MLMonitor:
         """
         return current_state().runtime.flush(timeout)
 
-    def collector(self, app: Flask) -> Collector:
+    def collector(self, app: Flask) -> "Collector":
         """Return a collector of the app's metrics, for a registry of your own."""
         with app.app_context():
             return MonitorCollector(current_state())
@@ -328,8 +329,13 @@ def _check_folder(settings: Settings) -> None:
         )
 
 
-class _Opener:
-    """Opens the process's runtime before its first request, whatever that asks for."""
+class _Boundary:
+    """The outermost layer of a monitored app.
+
+    It opens the process's runtime before its first request, whatever that asks for, and adds the
+    monitor's headers to the answer as it starts: no response object is touched, whether it is
+    the view's own, a cached one, or an error handler's.
+    """
 
     def __init__(self, wsgi_app: "WSGIApplication", state: AppState) -> None:
         self._wsgi_app = wsgi_app
@@ -343,7 +349,15 @@ class _Opener:
         if self._pid != pid:
             self._pid = pid
             _open(self._state)
-        return self._wsgi_app(environ, start_response)
+        signature: dict[str, str] = {}
+        environ[SIGNATURE] = signature
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            if signature:
+                headers = [*headers, *signature.items()]
+            return start_response(status, headers, *exc_info)
+
+        return self._wsgi_app(environ, start)
 
 
 def _open(state: AppState) -> None:

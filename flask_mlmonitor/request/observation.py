@@ -6,9 +6,9 @@ counted, the parts behind it still run, and the client's answer does not change.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from flask import Flask, Request, Response, after_this_request
+from flask import Flask, Request
 
 from flask_mlmonitor import signals
 from flask_mlmonitor.records import (
@@ -28,29 +28,34 @@ from flask_mlmonitor.request.route import Route
 
 ID_HEADER: Final = "X-Prediction-ID"
 SOURCE_HEADER: Final = "X-Prediction-Source"
+SIGNATURE: Final = "mlmonitor.headers"
+"""Where in the WSGI environment the headers of the answer are collected."""
+
 _REASON: Final = "mlmonitor.fallback_reason"
-_STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
-_ERROR: Final[dict[str | None, int]] = {
-    None: -1,
-    **{name: place for place, name in enumerate(ERROR_TYPES)},
-}
-_REASONS: Final[dict[str | None, int]] = {
-    None: -1,
-    **{name: place for place, name in enumerate(FALLBACK_REASONS)},
-}
 
 
-class Outcome(NamedTuple):
-    """How a request ended: one of the statuses, at most one error type, at most one reason."""
+class Outcome:
+    """How a request ended.
 
-    status: str
-    error: str | None = None
-    reason: str | None = None
+    >>> Outcome("fallback", "model_error", "error").source
+    'fallback'
 
-    @property
-    def source(self) -> str:
-        """Who answered."""
-        return "fallback" if self.status == "fallback" else "primary"
+    :param status: one of :data:`~flask_mlmonitor.records.STATUSES`.
+    :param error: at most one of :data:`~flask_mlmonitor.records.ERROR_TYPES`.
+    :param reason: at most one of :data:`~flask_mlmonitor.records.FALLBACK_REASONS`.
+    :ivar codes: the places of the three in those lists, -1 for none.
+    """
+
+    def __init__(self, status: str, error: str | None = None, reason: str | None = None) -> None:
+        self.status = status
+        self.error = error
+        self.reason = reason
+        self.source = "fallback" if status == "fallback" else "primary"
+        self.codes = (
+            STATUSES.index(status),
+            -1 if error is None else ERROR_TYPES.index(error),
+            -1 if reason is None else FALLBACK_REASONS.index(reason),
+        )
 
 
 SUCCESS: Final = Outcome("success")
@@ -110,9 +115,9 @@ class Observation:
         """Read the payload and check it, and count the request as in progress."""
         route = self.route
         try:
-            rows, self.batch = read_payload(self._request, self.endpoint.features)
-            order = route.order.fields
-            self.fields = [order(row) for row in rows]
+            payload = read_payload(self._request, self.endpoint.features)
+            self.batch = payload.batch
+            self.fields = route.order.all(payload.rows)
             if self.concerns.validate:
                 self.failures = route.validator.failures(self.fields)
             self.was_read = True
@@ -140,28 +145,28 @@ class Observation:
         latency = None if self._started is None else time.perf_counter() - self._started
         route, concerns = self.route, self.concerns
         outcome = self._settled(outcome)
+        status, error, reason = outcome.codes
         try:
             if concerns.record:
                 self._record(outcome, outputs, latency)
-        except Exception as error:  # noqa: BLE001  the boundary
-            route.faults.happened("journal", error)
+        except Exception as fault:  # noqa: BLE001  the boundary
+            route.faults.happened("journal", fault)
         try:
             if concerns.time:
                 rows = len(self.fields) or len(outputs) or 1
-                status, kind = _STATUS[outcome.status], _ERROR[outcome.error]
-                route.counters.finished(status, rows, self.time, latency, kind)
+                route.counters.finished(status, rows, self.time, latency, error)
             if self.failures:
                 route.counters.broke(self.failures)
             if outcome.reason is not None and concerns.fall_back:
-                route.counters.fell_back(_REASONS[outcome.reason])
-        except Exception as error:  # noqa: BLE001  the boundary
-            route.faults.happened("counters", error)
+                route.counters.fell_back(reason)
+        except Exception as fault:  # noqa: BLE001  the boundary
+            route.faults.happened("counters", fault)
         try:
-            after_this_request(self._sign(outcome))
+            self._sign(outcome)
             if latency is not None and latency > route.slow:
                 route.warn(latency)
-        except Exception as error:  # noqa: BLE001  the boundary
-            route.faults.happened("request", error)
+        except Exception as fault:  # noqa: BLE001  the boundary
+            route.faults.happened("request", fault)
         if outcome.reason is not None and concerns.fall_back:
             with route.faults.guard("signal"):
                 self._tell_fallback(outcome.reason)
@@ -172,22 +177,23 @@ class Observation:
         if outcome.reason is not None:
             environ[_REASON] = outcome.reason
         elif _REASON in environ and outcome.status == "success":
-            return outcome._replace(status="fallback", reason=environ[_REASON])
+            return Outcome("fallback", outcome.error, environ[_REASON])
         return outcome
 
     def _record(self, outcome: Outcome, outputs: Sequence[Output], latency: float | None) -> None:
         route = self.route
+        status, error, reason = outcome.codes
         served = Served(
             route.schema,
             self.id,
             self.time,
-            _STATUS[outcome.status],
+            status,
             latency,
             self.batch,
             route.rows(self.fields, outputs),
             external_id_of(self._request.environ),
-            _ERROR[outcome.error],
-            _REASONS[outcome.reason],
+            error,
+            reason,
         )
         recorded = route.journal.append(served)
         if recorded and signals.prediction_recorded.receivers:
@@ -197,15 +203,14 @@ class Observation:
             with route.faults.guard("drain"):
                 route.runtime.drain_inline()
 
-    def _sign(self, outcome: Outcome) -> Any:
-        def sign(response: Response) -> Response:
+    def _sign(self, outcome: Outcome) -> None:
+        """Put the headers where the answer will be started, whoever makes it."""
+        headers = self._request.environ.get(SIGNATURE)
+        if headers is not None:
             if self.concerns.record:
-                response.headers[ID_HEADER] = text_of(self.id)
+                headers[ID_HEADER] = text_of(self.id)
             if self.concerns.fall_back:
-                response.headers[SOURCE_HEADER] = outcome.source
-            return response
-
-        return sign
+                headers[SOURCE_HEADER] = outcome.source
 
     def _tell_recorded(self, outcome: Outcome, served: Served) -> None:
         for number, row in enumerate(served.rows):

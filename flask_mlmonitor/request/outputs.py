@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from werkzeug.exceptions import HTTPException
@@ -16,14 +16,14 @@ LONGEST_TEXT: Final = 256
 _OK: Final = 200
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What a view returned: the body, and the status that Flask will send."""
 
     body: Any
     status: int
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """One row's prediction and probability, each ``None`` where there is none."""
 
     prediction: Any = None

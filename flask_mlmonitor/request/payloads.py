@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import msgspec
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
@@ -14,7 +15,7 @@ EXTERNAL_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _EXTERNAL_HEADERS: Final = ("HTTP_X_REQUEST_ID", "HTTP_CE_ID")
 
 
-class Payload(NamedTuple):
+class Payload(msgspec.Struct, frozen=True, gc=False):
     """The rows of a request.
 
     :param rows: mappings, or sequences in the baseline's order; empty when unreadable.
@@ -25,7 +26,7 @@ class Payload(NamedTuple):
     batch: bool
 
 
-class Fields(NamedTuple):
+class Fields(msgspec.Struct, frozen=True, gc=False):
     """One row in the order of the baseline.
 
     :param absent: indices of the fields that were not sent.
@@ -108,6 +109,10 @@ class Order:
             self._get: Callable[[Mapping[str, Any]], Sequence[Any]] = itemgetter(*names)
         else:
             self._get = lambda row: [row[name] for name in names]
+
+    def all(self, rows: Sequence[RawRow]) -> list[Fields]:
+        """Return every row's values in order."""
+        return [self.fields(row) for row in rows]
 
     def fields(self, row: RawRow) -> Fields:
         """Return one row's values in order, and what does not fit."""

@@ -68,10 +68,14 @@ class Route:
             outputs = [Output()] * len(fields)
         keeps_extra = self.keeps_extra
         return [
-            Row(values, prediction, probability, extra if keeps_extra else None, absent)
-            for (values, absent, extra), (prediction, probability) in zip(
-                fields, outputs, strict=True
+            Row(
+                one.values,
+                output.prediction,
+                output.probability,
+                one.extra if keeps_extra else None,
+                one.absent,
             )
+            for one, output in zip(fields, outputs, strict=True)
         ]
 
 

@@ -187,6 +187,19 @@ def test_a_gap_is_written_without_further_requests(
     assert [gap.count for gap in rig.gaps()] == [1]
 
 
+def test_closing_does_not_wait_for_the_next_attempt(rig: "Rig", served: Make) -> None:
+    """It is the last chance to write the gap down; a disk that still fails costs nothing more."""
+    healed, failing = rig.journal(), rig.journal()
+    rig.disk.fail("write", errno.ENOSPC, times=3)
+    for journal in (healed, failing):
+        assert not journal.append(served(1))
+    failing.close()
+    healed.close()
+
+    assert [gap.count for gap in rig.gaps()] == [1]
+    assert rig.dropped == {"disk_full": 2}
+
+
 def test_a_limit_on_file_sizes_is_a_failing_disk(rig: "Rig", served: Make, forked: Forked) -> None:
     """The kernel cuts a write short, then refuses: nothing that was acknowledged is missing."""
     told, tell = os.pipe()

@@ -237,6 +237,17 @@ def test_zeros_amid_data_are_damage(segment: Path, served: Make) -> None:
     assert chunk.lost.count == 1 + 3
 
 
+def test_zeros_before_garbage_are_damage(segment: Path) -> None:
+    """Even if nothing that stands behind them can be counted."""
+    with segment.open("ab") as file:
+        file.write(bytes(600_000) + b"x")
+    chunk = read(segment)
+
+    assert (len(chunk.records), chunk.state) == (N, State.CORRUPT)
+    assert chunk.lost is not None
+    assert chunk.lost.count == 1
+
+
 def test_a_frame_that_holds_no_record_is_skipped_and_counted(segment: Path, served: Make) -> None:
     """Its CRC is right, so what follows it can be trusted."""
     alien = frames.encode(Schema("a", "m", "1", b""))

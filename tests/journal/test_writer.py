@@ -1,5 +1,6 @@
 """Appending: where the bytes go, when a segment ends, and what happens at the bound."""
 
+import errno
 import fcntl
 import shutil
 import stat
@@ -142,6 +143,22 @@ def test_a_full_journal_drops_the_oldest_if_told_so(rig: "Rig", served: Make) ->
     assert sum(gap.count for gap in rig.gaps(records)) == 1000 - len(kept)
 
 
+def test_a_heartbeat_makes_room_ahead(rig: "Rig", served: Make) -> None:
+    """No request must then wait until the oldest segment was counted and removed."""
+    journal = rig.journal(max_bytes=20_000, segment_bytes=2000, full="drop_oldest")
+    number = 0
+    while rig.spool.size() < 17_000:
+        journal.append(served(number))
+        number += 1
+    assert not rig.dropped
+    journal.heartbeat()
+
+    assert 10_000 < rig.spool.size() <= 16_000
+    dropped = rig.dropped["journal_full"]
+    assert rig.numbers() == list(range(dropped, number))
+    assert [gap.count for gap in rig.gaps()] == [dropped]
+
+
 def test_the_oldest_stay_where_they_are_in_use_or_not_ours(rig: "Rig", served: Make) -> None:
     """A segment that a drain reads, that another process writes, or of a foreign format."""
     rig.spool.path.mkdir()
@@ -222,6 +239,19 @@ def test_a_heartbeat_leaves_a_healthy_segment_alone(rig: "Rig", served: Make) ->
     journal.append(served(2))
 
     assert rig.spool.segments() == [journal.path] == [before]
+    assert not rig.dropped
+
+
+def test_a_segment_that_cannot_be_looked_at_is_not_given_up(rig: "Rig", served: Make) -> None:
+    """Only its absence is proof."""
+    journal = rig.journal()
+    journal.append(served(1))
+    rig.disk.fail("stat", errno.EIO)
+    journal.heartbeat()
+    journal.append(served(2))
+
+    assert rig.numbers() == [1, 2]
+    assert len(rig.spool.segments()) == 1
     assert not rig.dropped
 
 

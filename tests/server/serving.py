@@ -1,0 +1,192 @@
+"""Real gunicorn around the test service."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import psutil
+
+from tests.server.service import WORKER
+
+ROOT: Final = Path(__file__).parents[2]
+APP: Final = "tests.server.service"
+HOST: Final = "127.0.0.1"
+LOG: Final = "server.log"
+STOP_SECONDS: Final = 20.0
+SECONDS: Final = 30.0
+
+
+class Answer(NamedTuple):
+    """A complete answer, and the process it came from."""
+
+    status: int
+    body: bytes
+    prediction_id: str | None
+    worker: int
+
+
+class Caller:
+    """One connection to the service, opened again when it was lost."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection(HOST, port, timeout=SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    def call(self, method: str, path: str, body: bytes | None = None) -> Answer | None:
+        """Return the answer, or ``None`` if it did not come as a whole."""
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            self._connection.request(method, path, body, headers)
+            response = self._connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            return None
+        worker = int(response.headers.get(WORKER, 0))
+        return Answer(response.status, content, response.headers.get("X-Prediction-ID"), worker)
+
+
+class Gunicorn:
+    """The service under gunicorn, as a context manager: stopped on exit.
+
+    It listens before it has started, so calls wait for it.
+
+    :param folder: the instance folder.
+    :param options: of gunicorn.
+    :param settings: keys of the app's config.
+    """
+
+    def __init__(
+        self, folder: Path, *options: str, workers: int = 1, settings: Mapping[str, object] = {}
+    ) -> None:
+        self.folder = folder
+        self.workers = workers
+        self._options = options
+        self._environment = environment(folder, settings)
+
+    def __enter__(self) -> Self:
+        with socket.create_server((HOST, 0), backlog=512) as listener:
+            self.port = listener.getsockname()[1]
+            descriptor = listener.fileno()
+            command = [
+                *(sys.executable, "-m", "gunicorn", f"{APP}:create_app()", "--no-control-socket"),
+                *("--bind", f"fd://{descriptor}", "--workers", str(self.workers)),
+                *("--worker-tmp-dir", str(self.folder), *self._options),
+            ]
+            with (self.folder / LOG).open("ab") as log:
+                self.process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[descriptor],
+                    process_group=0,
+                )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def data(self) -> Path:
+        """Where the monitor keeps spool and slots."""
+        return self.folder / "mlmonitor"
+
+    def stop(self) -> None:
+        """Let the requests end, then the workers and the master."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """Kill master and workers at once, as the kernel does when memory runs out."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def living(self) -> list[psutil.Process]:
+        """Return the workers that live now."""
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    found.append(child)
+        return found
+
+    def caller(self) -> Caller:
+        """Open a connection."""
+        return Caller(self.port)
+
+    def get(self, path: str) -> Answer:
+        """Ask once; a server that does not answer is an error that ends with its log."""
+        with self.caller() as caller:
+            answer = caller.call("GET", path)
+        if answer is None or answer.status != 200:
+            log = (self.folder / LOG).read_text(errors="replace")
+            raise AssertionError(f"{path}: {answer}; the log ends with\n{log[-3000:]}")
+        return answer
+
+
+@contextlib.contextmanager
+def worker(folder: Path, settings: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``flask mlmonitor worker`` beside the server."""
+    command = [sys.executable, "-m", "flask", "--app", APP, "mlmonitor", "worker"]
+    with (folder / "worker.log").open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(folder, settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def environment(folder: Path, settings: Mapping[str, object]) -> dict[str, str]:
+    """Return the environment of a process of the service."""
+    config = {f"FLASK_{key}": str(value) for key, value in settings.items()}
+    return {**os.environ, "SERVICE_FOLDER": str(folder), **config}
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> float:
+    """Poll until *condition* holds; return after how many seconds it did."""
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"not after {seconds} s: {what}")
+        time.sleep(0.005)
+    return time.monotonic() - began
