@@ -9,6 +9,8 @@ import click
 from flask.cli import AppGroup
 
 from flask_mlmonitor._app import AppState, current_state
+from flask_mlmonitor.background.runtime import Runtime
+from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.exceptions import MLMonitorError
 from flask_mlmonitor.metrics import take_snapshot
 from flask_mlmonitor.stats.baseline import Baseline
@@ -32,7 +34,7 @@ def worker() -> None:
 
     Example: flask --app service mlmonitor worker
     """
-    runtime = _state().runtime
+    runtime = _runtime()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runtime.stop())
     click.echo(f"Draining {runtime.spool.path} into the store.", err=True)
@@ -92,16 +94,24 @@ def _state() -> AppState:
         raise click.ClickException(str(error)) from None
 
 
-def _status(state: AppState) -> dict[str, Any]:
-    database = state.runtime.database
+def _runtime() -> Runtime:
     try:
+        return _state().runtime
+    except MLMonitorError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _status(state: AppState) -> dict[str, Any]:
+    runtime = _runtime()
+    database = runtime.database
+    try:
+        database.prepare()
         by_status = count_by_status(database)
-        backlog = state.runtime.drain.backlog()
+        backlog = runtime.drain.backlog()
         models = []
         snapshot = take_snapshot(state)
         for total in read_totals(database):
-            owner = (total.model, total.version)
-            rate = next((snapshot.rates[key] for key in snapshot.rates if key == owner), 0.0)
+            owner = Owner(total.model, total.version)
             models.append(
                 {
                     "model": total.model,
@@ -110,7 +120,7 @@ def _status(state: AppState) -> dict[str, Any]:
                     **by_status.get(owner, {}),
                     "ground_truth": total.ground_truth,
                     "coverage": total.coverage,
-                    "requests_per_second": rate,
+                    "requests_per_second": snapshot.rates.get(owner, 0.0),
                 }
             )
         return {

@@ -18,7 +18,9 @@ from flask_mlmonitor._app import (
     load_baseline,
 )
 from flask_mlmonitor.config import Settings
+from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
+from flask_mlmonitor.counters.requests import UNKNOWN, TruthCounters
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.metrics import MonitorCollector
 from flask_mlmonitor.request.endpoint import (
@@ -34,7 +36,7 @@ from flask_mlmonitor.request.observation import SIGNATURE
 from flask_mlmonitor.request.prediction import MARK, Monitored, monitor_view, record_by_hand
 from flask_mlmonitor.request.route import route_of
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.web.blueprint import add_routes
+from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
 from flask_mlmonitor.web.truth import record_values
 
 if TYPE_CHECKING:
@@ -362,12 +364,18 @@ class _Boundary:
 
 def _open(state: AppState) -> None:
     try:
-        with state.runtime.faults.guard("request"):
-            for declaration in state.declarations():
-                route_of(state, declaration)
+        runtime = state.runtime
     except Exception as error:  # noqa: BLE001  a fault of the monitor must not stop the app
         state.problem = str(error)
         LOGGER.error("The monitor could not start; the app goes on without.", exc_info=error)
+        return
+    with runtime.faults.guard("request"):
+        warn_of_clash(state)
+        # Made now, so that every counter exists at 0 before there is anything to count.
+        TruthCounters(runtime.slot, UNKNOWN)
+        for declaration in state.declarations():
+            route_of(state, declaration)
+            TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))
 
 
 def _declared_by(app: Flask | None) -> Iterator[Declaration]:

@@ -1,6 +1,5 @@
 """From the spool to the store: each record once, whoever drains."""
 
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +20,8 @@ from flask_mlmonitor.store.recording import (
     Span,
     apply,
     bury,
-    forget,
     read_offsets,
+    retire,
 )
 from flask_mlmonitor.store.truth import Matched
 
@@ -63,7 +62,7 @@ class Drain:
         self._on_matched = on_matched
         self._clock = clock
         self._offsets: dict[str, int] | None = None
-        self._removed: dict[str, float] = {}
+        self._removed: list[str] = []
 
     def run_once(self, limit: int) -> int:
         """Move about *limit* rows; return how many were moved.
@@ -71,13 +70,14 @@ class Drain:
         :raises StoreError: when the store cannot be used; the rest stays in the spool.
         """
         if self._offsets is None:
+            self._database.prepare()
             self._offsets = read_offsets(self._database)
         moved = 0
         for path in self._spool.segments():
             if moved >= limit:
                 return moved
             moved += self._drain(path, limit - moved)
-        self._forget_removed()
+        self._tidy_up()
         return moved
 
     def backlog(self) -> Backlog:
@@ -172,20 +172,14 @@ class Drain:
             segment.remove()
         if state is State.TORN:
             self._counters.add("torn")
-        self._removed[segment.path.name] = time.monotonic()
+        self._removed.append(segment.path.name)
 
-    def _forget_removed(self) -> None:
-        due = [
-            name
-            for name, since in self._removed.items()
-            if time.monotonic() - since > FORGET_SECONDS
-        ]
-        if due:
-            forget(self._database, due)
-        for name in due:
-            del self._removed[name]
-            if self._offsets is not None:
-                self._offsets.pop(name, None)
+    def _tidy_up(self) -> None:
+        if self._removed:
+            self._spool.sweep()
+            retire(self._database, self._removed, now=self._clock(), keep=FORGET_SECONDS)
+            self._removed.clear()
+            self._offsets = read_offsets(self._database)
 
 
 def _without(records: Iterable[Served | Gap], stored: Collection[str]) -> list[Served | Gap]:

@@ -21,9 +21,9 @@ class Loop:
     """
 
     def __init__(self, turn: Callable[[], bool], faults: Faults, *, duty: float) -> None:
+        self.duty = duty
         self._turn = turn
         self._faults = faults
-        self._duty = duty
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._pause = POLL_SECONDS
@@ -57,4 +57,4 @@ class Loop:
             self._pause = min(max(self._pause, POLL_SECONDS) * 2, LONGEST_PAUSE)
             raise
         spent = time.monotonic() - began
-        return spent * (1 / self._duty - 1) if more else POLL_SECONDS
+        return spent * (1 / self.duty - 1) if more else POLL_SECONDS

@@ -59,17 +59,19 @@ class Runtime:
         self.election = HostElection(folders.data / "drain.lock")
         self.drain = Drain(self.spool, self.database, self.counters, on_matched=self._matched)
         self._draining = threading.Lock()
+        self._drains = settings.background == "thread"
+        self._rows = WEB_ROWS
         self._loop = Loop(self._turn, self.faults, duty=WEB_DUTY)
         self._closed = False
 
     def start(self) -> None:
-        """Start the thread that keeps the journal and, when elected, drains."""
+        """Start the thread that keeps the journal and, unless a worker does, drains."""
         self._loop.start()
         atexit.register(self.close)
 
     def work(self) -> None:
         """Drain in the caller's thread until :meth:`stop`; what ``flask mlmonitor worker`` does."""
-        self._loop = Loop(lambda: self._turn(WORKER_ROWS), self.faults, duty=1.0)
+        self._drains, self._rows, self._loop.duty = True, WORKER_ROWS, 1.0
         self._loop.run()
 
     def stop(self) -> None:
@@ -109,6 +111,8 @@ class Runtime:
                 with self._draining:
                     while self.drain.run_once(WORKER_ROWS):
                         pass
+                if not self._drains:  # the office is the worker's
+                    self.election.resign()
             if not self.drain.backlog().size:
                 return True
             if time.monotonic() > deadline:
@@ -154,18 +158,18 @@ class Runtime:
         deadline = time.monotonic() + GOODBYE_SECONDS
         with self.faults.guard("background"):
             try:
-                while self.election.win() and self.drain.run_once(WEB_ROWS):
+                while self._drains and self.election.win() and self.drain.run_once(WEB_ROWS):
                     if time.monotonic() > deadline:
                         return
             except StoreError:
                 return  # the spool keeps it for the next process
 
-    def _turn(self, rows: int = WEB_ROWS) -> bool:
+    def _turn(self) -> bool:
         self.journal.heartbeat()
-        if not self.election.win():
+        if not (self._drains and self.election.win()):
             return False
         with self._draining:
-            return self.drain.run_once(rows) >= rows
+            return self.drain.run_once(self._rows) >= self._rows
 
     def _matched(self, matched: Sequence[Matched]) -> None:
         delays: dict[Owner, list[float]] = {}
@@ -189,8 +193,7 @@ def runtime_for(settings: Settings, *, testing: bool) -> Runtime:
         runtime = _runtimes.get(key)
         if runtime is None:
             runtime = _runtimes[key] = Runtime(settings, folders, inline=False)
-            if settings.background == "thread":
-                runtime.start()
+            runtime.start()
         elif runtime.folders.store_url != folders.store_url:
             remedy = f"apps that share the data folder {folders.data} must share the store too"
             raise ConfigError("MLMONITOR_STORE_URL", folders.store_url, remedy)

@@ -23,7 +23,7 @@ class Owner(NamedTuple):
 
 
 class UnreadableSlot(ValueError):
-    """A slot's file that is empty, cut off, or not one of ours."""
+    """A slot's file that is empty or not one of ours."""
 
 
 class Block:
@@ -36,7 +36,7 @@ class Block:
 
     :param values: in the order of the names; all 0 at first.
     :ivar view: the values' bytes, as they are written.
-    :ivar offset: where they begin in the slot's file.
+    :ivar offset: where they begin in the slot's file; 0 while they are not in it.
     """
 
     def __init__(
@@ -53,51 +53,46 @@ class Block:
         """Return each cell's name and value."""
         return zip(self.names, self.values, strict=True)
 
-    def head(self) -> bytes:
-        """Return what stands before the values in a file, a multiple of eight bytes long."""
+    def pack(self) -> bytes:
+        """Return the block as it stands in a slot's file."""
         text = msgspec.json.encode([*self.owner, self.names])
         text += b" " * (-len(text) % 8)
-        return _SIZES.pack(len(text), len(self.values)) + text
+        return _SIZES.pack(len(text), len(self.values)) + text + self.values.tobytes()
 
 
-def pack(blocks: Iterable[Block]) -> bytes:
-    """Return a slot's file, having told each block its offset.
+def unpack(data: bytes) -> tuple[list[Block], int]:
+    """Return the blocks of a slot's file, and where the last whole one ends.
 
-    >>> data = pack([Block(Owner("", ""), [("dropped",)])])
-    >>> [dict(block.items()) for block in unpack(data)]
-    [{('dropped',): 0.0}]
-    """
-    data = bytearray(MAGIC)
-    for block in blocks:
-        data += block.head()
-        block.offset = len(data)
-        data += block.values.tobytes()
-    return bytes(data)
+    >>> block = Block(Owner("", ""), [("dropped",)])
+    >>> blocks, end = unpack(MAGIC + block.pack() + b"a block that is being added")
+    >>> blocks[0].names, end == len(MAGIC + block.pack())
+    ((('dropped',),), True)
 
-
-def unpack(data: bytes) -> list[Block]:
-    """Return the blocks of a slot's file.
-
-    :raises UnreadableSlot: when *data* is not a whole file of this format.
+    :raises UnreadableSlot: when *data* is no file of this format.
     """
     if not data.startswith(MAGIC):
         raise UnreadableSlot("no slot file of this format")
     blocks = []
-    place = len(MAGIC)
-    while place < len(data):
+    end = len(MAGIC)
+    while end < len(data):
         try:
-            head_length, count = _SIZES.unpack_from(data, place)
-            place += _SIZES.size
-            owner, names = _head(data[place : place + head_length])
-            place += head_length
-            values = array("d", data[place : place + 8 * count])
-        except (struct.error, ValueError, msgspec.DecodeError) as error:
-            raise UnreadableSlot(str(error)) from error
-        if not len(values) == count == len(names):
-            raise UnreadableSlot("the file is cut off")
-        place += 8 * count
-        blocks.append(Block(owner, names, values))
-    return blocks
+            block, length = _next(data, end)
+        except (struct.error, ValueError, msgspec.DecodeError):
+            break
+        block.offset = end + length - 8 * len(block.values)
+        end += length
+        blocks.append(block)
+    return blocks, end
+
+
+def _next(data: bytes, start: int) -> tuple[Block, int]:
+    head, count = _SIZES.unpack_from(data, start)
+    first = start + _SIZES.size + head
+    owner, names = _head(data[start + _SIZES.size : first])
+    values = array("d", data[first : first + 8 * count])
+    if not len(values) == count == len(names):
+        raise ValueError("the block is cut off")
+    return Block(owner, names, values), first + 8 * count - start
 
 
 @lru_cache(maxsize=1024)

@@ -56,29 +56,31 @@ class RequestCounters:
         self._block = slot.block(owner, (*hot, *rare))
         self._values = self._block.values
         index = self._block.index
-        self._hot_view = self._block.view[: len(hot)]
-        self._rare_view, self._rare = self._block.view[len(hot) :], 8 * len(hot)
+        self._hot_cells = self._block.view[: len(hot)]
+        self._rare_cells, self._rare = self._block.view[len(hot) :], len(hot)
         self._errors = index["errors", ERROR_TYPES[0]]
-        self._fallbacks = index["fallbacks", FALLBACK_REASONS[0]]
         self._latency = index["latency_bucket", repr((*self._bounds, float("inf"))[0])]
         self._latency_sum = index["latency_sum",]
         self._in_progress = place = index["in_progress",]
-        self._in_progress_view = self._block.view[place : place + 1]
-        self._recent = index["recent", repr(window), "0"]
+        self._in_progress_cell = self._block.view[place : place + 1]
+        self._parts = index["recent", repr(window), "0"]
+        self._part = self._parts
+        self._turn = 0.0
+        slot.write(self._block, self._block.view)
 
     def begun(self) -> None:
         """Count a request as in progress."""
-        self._in_flight(1)
+        place = self._in_progress
+        with self._slot.lock:
+            self._values[place] += 1
+        self._slot.write(self._block, self._in_progress_cell, place)
 
     def dismissed(self) -> None:
         """Take back a request that turned out to be no prediction."""
-        self._in_flight(-1)
-
-    def _in_flight(self, change: int) -> None:
         place = self._in_progress
         with self._slot.lock:
-            self._values[place] += change
-        self._slot.write(self._in_progress_view, self._block.offset + 8 * place)
+            self._values[place] -= 1
+        self._slot.write(self._block, self._in_progress_cell, place)
 
     def finished(
         self, status: int, rows: int, now: float, latency: float | None = None, error: int = -1
@@ -87,8 +89,6 @@ class RequestCounters:
 
         :raises OSError: when the slot's file cannot be written; it is counted all the same.
         """
-        tick = int(now / self._tick)
-        part = self._recent + tick % (TICKS + 1)
         values = self._values
         with self._slot.lock:
             values[self._in_progress] -= 1
@@ -98,12 +98,20 @@ class RequestCounters:
             if latency is not None:
                 values[self._latency + bisect_left(self._bounds, latency)] += 1
                 values[self._latency_sum] += latency
-            stamp = part + TICKS + 1
-            if values[stamp] != tick:
-                values[stamp] = tick
-                values[part] = 0
-            values[part] += 1
-        self._slot.write(self._hot_view, self._block.offset)
+            if now >= self._turn:
+                self._next_part(now)
+            values[self._part] += 1
+        self._slot.write(self._block, self._hot_cells)
+
+    def _next_part(self, now: float) -> None:
+        """Go on to the part of the throughput window that *now* lies in, emptied first."""
+        tick = int(now / self._tick)
+        self._turn = (tick + 1) * self._tick
+        self._part = self._parts + tick % (TICKS + 1)
+        stamp = self._part + TICKS + 1
+        if self._values[stamp] != tick:
+            self._values[stamp] = tick
+            self._values[self._part] = 0
 
     def fell_back(self, reason: int) -> None:
         """Count one use of the fallback, by its place in :data:`FALLBACK_REASONS`."""
@@ -116,7 +124,7 @@ class RequestCounters:
                 place = self._block.index.get(("failures", failure.feature, failure.rule))
                 if place is not None:
                     self._block.values[place] += 1
-        self._slot.write(self._rare_view, self._block.offset + self._rare)
+        self._slot.write(self._block, self._rare_cells, self._rare)
 
 
 class MonitorCounters:
@@ -163,14 +171,14 @@ class TruthCounters:
             for delay in delays:
                 values[index["delay_bucket", repr(bounds[bisect_left(bounds, delay)])]] += 1
                 values[index["delay_sum",]] += delay
-        self._slot.write(self._block.view, self._block.offset)
+        self._slot.write(self._block, self._block.view)
 
 
 def _add(slot: Slot, block: Block, name: Name, amount: float) -> None:
     place = block.index[name]
     with slot.lock:
         block.values[place] += amount
-    slot.write(block.view[place : place + 1], block.offset + 8 * place)
+    slot.write(block, block.view[place : place + 1], place)
 
 
 def recent(cells: dict[Name, float], window: float, now: float) -> float:

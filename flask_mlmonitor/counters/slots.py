@@ -1,6 +1,5 @@
 """One slot for each living process: a file of cells that its next owner goes on counting in."""
 
-import contextlib
 import fcntl
 import os
 import threading
@@ -10,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from flask_mlmonitor.counters.cells import Block, Name, Owner, UnreadableSlot, pack, unpack
+from flask_mlmonitor.counters.cells import MAGIC, Block, Name, Owner, UnreadableSlot, unpack
 
 MOST_SLOTS: Final = 1024
 LIVE: Final = ("in_progress", "circuit_open")
@@ -32,61 +31,68 @@ class Slot:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._reset()
+        self._begin()
         reference = weakref.WeakMethod(self._after_fork)
         os.register_at_fork(after_in_child=lambda: (call := reference()) and call())
 
-    def _reset(self) -> None:
+    def _begin(self) -> None:
         self.lock = threading.Lock()
         self.number: int | None = None
-        self._lock_fd = -1
-        self._fd = -1
+        self._fds: list[int] = []
         self._blocks: dict[tuple[Owner, tuple[Name, ...]], Block] = {}
+        self._end = 0
 
     def _after_fork(self) -> None:
-        inherited = (self._lock_fd, self._fd)
-        self._reset()
-        for fd in inherited:
-            if fd >= 0:
-                os.close(fd)
+        inherited = self._fds
+        self._begin()
+        for fd in inherited:  # only closed, not unlocked: the slot is the parent's
+            os.close(fd)
 
     def block(self, owner: Owner, names: Sequence[Name]) -> Block:
-        """Return the owner's block with exactly these cells, made when there is none.
+        """Return the owner's block with exactly these cells, added when there is none.
 
         What the slot's former owner counted in it goes on from its values. An owner may have
         several blocks, of several deployments; readers add them up by name.
 
-        :raises OSError: when the slot cannot be taken or its file cannot be written.
+        :raises OSError: when no slot can be taken.
         """
         with self.lock:
             if self.number is None:
                 self._take()
-            key = (owner, tuple(names))
-            if key not in self._blocks:
-                self._blocks[key] = Block(owner, names)
-                self._rewrite()
-            return self._blocks[key]
+            return self._blocks.setdefault((owner, tuple(names)), Block(owner, names))
 
-    def write(self, cells: memoryview, offset: int) -> None:
-        """Write a part of a block's view through to the file.
+    def blocks(self) -> list[Block]:
+        """Return every block of this process's slot."""
+        with self.lock:
+            return list(self._blocks.values())
+
+    def write(self, block: Block, cells: memoryview, place: int = 0) -> None:
+        """Write *cells*, a part of the block's view that begins at *place*, through to the file.
 
         :raises OSError: when the file cannot be written.
         """
-        if self._fd < 0:
+        if not block.offset:
             with self.lock:
-                self._rewrite()
-        else:
-            # The kernel copies what memory holds now, so the last writer writes all.
-            os.pwrite(self._fd, cells, offset)
+                self._add(block)
+        # The kernel copies what memory holds now, so the last writer writes everybody's counts.
+        os.pwrite(self._fds[0], cells, block.offset + 8 * place)
 
     def close(self) -> None:
         """Give the slot back; its values stay for the next owner."""
         with self.lock:
-            for fd in (self._fd, self._lock_fd):
-                if fd >= 0:
-                    os.close(fd)
-            self.number, self._fd, self._lock_fd = None, -1, -1
+            fds, self._fds, self.number = self._fds, [], None
             self._blocks.clear()
+        for fd in fds:
+            os.close(fd)
+
+    def _add(self, block: Block) -> None:
+        """Put a block behind the others, where readers find it once it is whole."""
+        data = block.pack()
+        if not block.offset:
+            if os.pwrite(self._fds[0], data, self._end) != len(data):
+                raise OSError(f"slot {self.number} could only be written in part")
+            block.offset = self._end + len(data) - 8 * len(block.values)
+            self._end += len(data)
 
     def _take(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -105,40 +111,34 @@ class Slot:
         raise OSError(f"all {MOST_SLOTS} slots in {self.folder} are taken")
 
     def _try(self, number: int) -> bool:
-        fd = os.open(self.folder / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = _open(self.folder / f"{number}.lock")
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            cells = _open(self.folder / f"{number}.cells")
+        except BlockingIOError:
+            os.close(lock)
             return False
-        self.number, self._lock_fd = number, fd
-        with contextlib.suppress(FileNotFoundError, UnreadableSlot):
-            for block in unpack((self.folder / f"{number}.cells").read_bytes()):
-                for place, name in enumerate(block.names):
-                    if name[0] in LIVE:
-                        block.values[place] = 0.0
-                self._blocks[block.owner, block.names] = block
+        except OSError:
+            os.close(lock)
+            raise
+        self.number, self._fds = number, [cells, lock]
+        self._go_on(cells)
         return True
 
-    def _rewrite(self) -> None:
-        """Replace the file as a whole; readers see the old one or the new one."""
-        path = self.folder / f"{self.number}.cells"
-        new = path.with_suffix(".new")
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        data = pack(self._blocks.values())
-        new.unlink(missing_ok=True)
-        fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    def _go_on(self, cells: int) -> None:
+        """Take over what the former owner counted, and what it had not finished cut off."""
         try:
-            if os.write(fd, data) != len(data):
-                raise OSError(f"{new} could only be written in part")
-            new.rename(path)
-        except OSError:
-            os.close(fd)
-            new.unlink(missing_ok=True)
-            raise
-        self._fd = fd
+            blocks, self._end = unpack(os.pread(cells, os.fstat(cells).st_size, 0))
+        except UnreadableSlot:
+            os.ftruncate(cells, 0)
+            os.pwrite(cells, MAGIC, 0)
+            blocks, self._end = [], len(MAGIC)
+        os.ftruncate(cells, self._end)
+        for block in blocks:
+            for place, name in enumerate(block.names):
+                if name[0] in LIVE:
+                    block.values[place] = 0.0
+            self._blocks[block.owner, block.names] = block
 
 
 def read_slots(slot: Slot) -> Iterator[tuple[bool, list[Block] | None]]:
@@ -146,17 +146,20 @@ def read_slots(slot: Slot) -> Iterator[tuple[bool, list[Block] | None]]:
 
     The blocks are ``None`` where the file cannot be read; one bad file never hides another.
     """
+    if slot.number is not None:
+        yield True, slot.blocks()
     for path in sorted(slot.folder.glob("*.cells")):
-        if path.stem == str(slot.number):
-            with slot.lock:
-                yield True, list(slot._blocks.values())
-            continue
-        try:
-            blocks = unpack(path.read_bytes())
-        except (OSError, UnreadableSlot):
-            yield False, None
-        else:
-            yield _lives(path.with_suffix(".lock")), blocks
+        if path.stem != str(slot.number):
+            try:
+                blocks, _ = unpack(path.read_bytes())
+            except (OSError, UnreadableSlot):
+                yield False, None
+            else:
+                yield _lives(path.with_suffix(".lock")), blocks
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _lives(path: Path) -> bool:

@@ -4,16 +4,17 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 from sqlalchemy.engine import make_url
 
 from flask_mlmonitor.exceptions import ConfigError, StoreUnavailable
-from flask_mlmonitor.store.steps import migrate
+from flask_mlmonitor.store.steps import migrate, steps_done
 
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for its turn before the store counts as unavailable."""
@@ -60,13 +61,17 @@ class Database:
         """
         with _translated():
             if self._reader is None:
-                self._reader = create_engine(
-                    f"sqlite:///file:{self.path}?mode=ro&uri=true",
-                    connect_args={"isolation_level": None, "timeout": BUSY_SECONDS},
-                )
-                event.listen(self._reader, "begin", _begin("BEGIN"))
+                self._reader = self._open_reader()
             with self._reader.begin() as connection:
                 yield connection
+
+    def prepare(self) -> None:
+        """Make the tables where they are missing.
+
+        :raises StoreError: when the store does not answer, or is of a later version.
+        """
+        with self.writing():
+            pass
 
     def forget(self) -> None:
         """Drop every connection without closing it: after a fork they belong to the parent."""
@@ -88,14 +93,14 @@ class Database:
 
     def _open(self) -> Engine:
         os.close(_open_private(self.path))
-        engine = create_engine(
-            self._url, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS}
-        )
+        engine = _engine(self._url, "BEGIN IMMEDIATE")
         event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin("BEGIN IMMEDIATE"))
-        with engine.begin() as connection:
-            migrate(connection)
-        return engine
+        return _tried(engine, migrate)
+
+    def _open_reader(self) -> Engine:
+        path = quote(str(self.path.absolute()))
+        url = URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+        return _tried(_engine(url, "BEGIN"), steps_done)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -137,11 +142,24 @@ def _prepare(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _begin(statement: str) -> Any:
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
+def _engine(url: URL, begin: str) -> Engine:
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
 
-    return begin
+    # Without an isolation level the driver begins nothing by itself.
+    engine = create_engine(url, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS})
+    event.listen(engine, "begin", start)
+    return engine
+
+
+def _tried(engine: Engine, first: Callable[[Connection], object]) -> Engine:
+    try:
+        with engine.begin() as connection:
+            first(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
 
 
 def _wait_for_lock(fd: int, deadline: float) -> None:
@@ -160,7 +178,11 @@ def _wait_for_lock(fd: int, deadline: float) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except exc.OperationalError as error:
-        raise StoreUnavailable(str(error.orig)) from error
-    except OSError as error:
+    except exc.DatabaseError as error:
+        # Of the rest, the bare class says that the file is damaged or no database at all; its
+        # other children blame the statement or its values.
+        if isinstance(error, exc.OperationalError) or type(error) is exc.DatabaseError:
+            raise StoreUnavailable(str(error.orig)) from error
+        raise
+    except (OSError, exc.TimeoutError) as error:
         raise StoreUnavailable(str(error)) from error

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, inspect, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from flask_mlmonitor.exceptions import MLMonitorError
@@ -12,7 +12,7 @@ from flask_mlmonitor.records import Gap
 from flask_mlmonitor.stats.rollup import PackedRollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.truth import Matched, Stored, match_pending
+from flask_mlmonitor.store.truth import Matched, Stored, chunks, match_pending
 
 MINUTE: Final = 60
 
@@ -20,7 +20,6 @@ _ADD_PREDICTIONS: Final = (
     f"INSERT INTO predictions ({', '.join(column.name for column in tables.predictions.columns)}) "
     f"VALUES ({', '.join('?' for _ in tables.predictions.columns)}) ON CONFLICT (id) DO NOTHING"
 )
-_CHUNK: Final = 500
 
 
 class OffsetMoved(MLMonitorError):
@@ -75,9 +74,14 @@ class _Repeated(Exception):
 
 
 def read_offsets(database: Database) -> dict[str, int]:
-    """Return how far each segment is drained."""
-    with database.writing() as connection:
-        rows = connection.execute(select(tables.segment_offsets)).all()
+    """Return how far each segment is drained; none before the store's tables are made."""
+    if not database.path.exists():
+        return {}
+    offsets = tables.segment_offsets
+    with database.reading() as connection:
+        if not inspect(connection).has_table(offsets.name):
+            return {}
+        rows = connection.execute(select(offsets.c.segment, offsets.c.offset)).all()
     return {segment: offset for segment, offset in rows}
 
 
@@ -120,11 +124,18 @@ def bury(database: Database, span: Span, time: float, reason: str, record: bytes
         connection.execute(insert(tables.dead_letters).on_conflict_do_nothing(), letter)
 
 
-def forget(database: Database, segments: Sequence[str]) -> None:
-    """Forget the offsets of segments that are no longer there."""
+def retire(database: Database, segments: Sequence[str], *, now: float, keep: float) -> None:
+    """Note that segments were removed, and forget the offsets of those removed long ago.
+
+    :param keep: seconds an offset is kept: another drain may still have the file open.
+    """
     offsets = tables.segment_offsets
     with database.writing() as connection:
-        connection.execute(delete(offsets).where(offsets.c.segment.in_(segments)))
+        for chunk in chunks(segments):
+            connection.execute(
+                update(offsets).where(offsets.c.segment.in_(chunk)).values(removed=now)
+            )
+        connection.execute(delete(offsets).where(offsets.c.removed < now - keep))
 
 
 def _move_offset(connection: Connection, span: Span) -> None:
@@ -151,9 +162,8 @@ def _stored(database: Database, ids: Sequence[str]) -> frozenset[str]:
     known: set[str] = set()
     column = tables.predictions.c.id
     with database.reading() as connection:
-        for start in range(0, len(ids), _CHUNK):
-            query = select(column).where(column.in_(ids[start : start + _CHUNK]))
-            known.update(connection.execute(query).scalars())
+        for chunk in chunks(ids):
+            known.update(connection.execute(select(column).where(column.in_(chunk))).scalars())
     return frozenset(known)
 
 

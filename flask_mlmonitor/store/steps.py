@@ -16,20 +16,29 @@ def _create_tables(connection: Connection) -> None:
 STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_create_tables,)
 
 
-def migrate(connection: Connection) -> None:
-    """Run the steps that this store has not seen yet, inside the caller's transaction.
+def steps_done(connection: Connection) -> int:
+    """Return how many steps this store has seen.
 
     :raises SchemaTooNew: when a later version of flask-mlmonitor made the tables.
     """
     version = tables.schema_version
-    done = 0
-    if inspect(connection).has_table(version.name):
-        done = connection.execute(select(func.max(version.c.version))).scalar() or 0
+    if not inspect(connection).has_table(version.name):
+        return 0
+    done = connection.execute(select(func.max(version.c.version))).scalar() or 0
     if done > len(STEPS):
         raise SchemaTooNew(
             f"The store's tables are of version {done}, this flask-mlmonitor knows version "
             f"{len(STEPS)}: upgrade flask-mlmonitor, or point MLMONITOR_STORE_URL elsewhere."
         )
+    return done
+
+
+def migrate(connection: Connection) -> None:
+    """Run the steps that this store has not seen yet, inside the caller's transaction.
+
+    :raises SchemaTooNew: when a later version of flask-mlmonitor made the tables.
+    """
+    done = steps_done(connection)
     for number, step in enumerate(STEPS[done:], done + 1):
         step(connection)
-        connection.execute(insert(version).values(version=number))
+        connection.execute(insert(tables.schema_version).values(version=number))

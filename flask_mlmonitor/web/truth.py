@@ -1,11 +1,13 @@
 """Ground truth over HTTP and from Python."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from flask import Response, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException
 
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState
@@ -18,7 +20,12 @@ from flask_mlmonitor.store.truth import Claim, Verdict
 from flask_mlmonitor.web.problems import problem
 
 LONGEST_ID: Final = 256
+LATEST: Final = 253_402_300_800.0
+"""The year 10000, in seconds since the epoch."""
+
 _FIELDS: Final = frozenset(("prediction_id", "external_id", "value", "values", "time"))
+_NO_TEXT: Final = re.compile("[\ud800-\udfff]")
+"""Half characters: JSON can spell them, nothing can store them."""
 
 
 class Refused(ValueError):
@@ -34,7 +41,12 @@ class Item(NamedTuple):
 
 def post_ground_truth(state: AppState) -> Response:
     """Store one value, a batch's values, or a list of such items."""
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except HTTPException as error:
+        return problem(error.code or 400, "Unreadable ground truth", error.description or "")
+    except RecursionError:
+        body = None
     if not isinstance(body, dict | list):
         detail = 'Send JSON: {"prediction_id": ..., "value": ...}, or a list of such objects.'
         return problem(400, "Unreadable ground truth", detail)
@@ -45,7 +57,7 @@ def post_ground_truth(state: AppState) -> Response:
     except StoreError as error:
         detail = f"The store does not answer ({error}); nothing was recorded."
         return problem(503, "Store not available", detail, {"Retry-After": "5"})
-    _tell(claims, verdicts)
+    _tell(state, claims, verdicts)
     return jsonify(_summary(state, items, verdicts))
 
 
@@ -59,10 +71,10 @@ def record_values(state: AppState, prediction_id: str, value: Any, time: datetim
             _scalar(value.item() if hasattr(value, "item") else value),
             now() if time is None else time.timestamp(),
         )
-    except Refused as refused:
+    except ValueError as refused:
         raise ConfigError("ground truth", value, str(refused)) from None
     verdicts = state.runtime.record_ground_truth([claim])
-    _tell([claim], verdicts)
+    _tell(state, [claim], verdicts)
     return verdicts[0].result
 
 
@@ -97,7 +109,7 @@ def _claims(given: Any) -> list[Claim]:
 
 
 def _key(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID:
+    if not (_is_text(value) and 0 < len(value) <= LONGEST_ID):
         raise Refused(f"{name} must be a text of 1 to {LONGEST_ID} characters")
     if name == "external_id" and not EXTERNAL_ID.fullmatch(value):
         raise Refused("external_id must match [A-Za-z0-9_.:-]{1,128}")
@@ -105,18 +117,22 @@ def _key(name: str, value: Any) -> str:
 
 
 def _scalar(value: Any) -> Any:
-    if isinstance(value, str | bool | int):
+    if isinstance(value, bool | int) or _is_text(value):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise Refused("a value must be a text, a boolean or a finite number")
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not _NO_TEXT.search(value)
+
+
 def _time(given: Mapping[str, Any]) -> float:
     time = given.get("time")
     if time is None:
         return now()
-    if isinstance(time, int | float) and not isinstance(time, bool) and math.isfinite(time):
+    if isinstance(time, int | float) and not isinstance(time, bool) and abs(time) < LATEST:
         return float(time)
     try:
         parsed = datetime.fromisoformat(time)
@@ -148,7 +164,7 @@ def _summary(state: AppState, items: Sequence[Item], verdicts: Sequence[Verdict]
     return {**counts, "invalid": invalid}
 
 
-def _tell(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+def _tell(state: AppState, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
     if not signals.ground_truth_recorded.receivers:
         return
     app = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -156,4 +172,5 @@ def _tell(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
         if verdict.result != "invalid":
             key = verdict.matched.prediction_id if verdict.matched else claim.key
             truth = GroundTruth(key, claim.value, claim.time)
-            signals.ground_truth_recorded.send(app, ground_truth=truth, result=verdict.result)
+            with state.runtime.faults.guard("signal"):
+                signals.ground_truth_recorded.send(app, ground_truth=truth, result=verdict.result)

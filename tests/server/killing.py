@@ -24,7 +24,6 @@ class Campaign:
     :param every: kill -9 after each so many answers.
     :ivar ids: of the complete answers.
     :ivar unanswered: requests whose answer was lost.
-    :ivar memory: by number of answers so far, the bytes of each worker at a kill.
     """
 
     server: Gunicorn
@@ -34,7 +33,6 @@ class Campaign:
     ids: list[str] = field(default_factory=list)
     kills: int = 0
     unanswered: int = 0
-    memory: dict[int, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._dice = random.Random(self.seed)
@@ -73,12 +71,7 @@ class Campaign:
                 self._kill()
 
     def _kill(self) -> None:
-        living = self.server.living()
-        sizes = self.memory.setdefault(len(self.ids), [])
-        for process in living:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                sizes.append(process.memory_info().rss)
-        if living:
+        if living := self.server.living():
             with contextlib.suppress(psutil.NoSuchProcess):
                 self._dice.choice(living).kill()
                 self.kills += 1

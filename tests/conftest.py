@@ -1,0 +1,171 @@
+"""What all tests share: apps with a monitor, and what can be seen of them from outside."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client import CollectorRegistry
+from werkzeug.test import TestResponse
+
+from flask_mlmonitor import Baseline, MLMonitor, MLMonitorError, Prediction
+from flask_mlmonitor._app import EXTENSION, AppState
+from flask_mlmonitor.background.runtime import Runtime
+from flask_mlmonitor.testing import drained
+
+TALLIED = {
+    "ml_predictions_total": ("predictions", "status"),
+    "ml_prediction_errors_total": ("errors", "error_type"),
+    "ml_fallback_total": ("fallbacks", "reason"),
+    "ml_validation_failures_total": ("failures", "feature", "rule"),
+    "ml_prediction_latency_seconds_count": ("timed",),
+    "ml_predictions_in_progress": ("in progress",),
+    "mlmonitor_internal_errors_total": ("faults", "where"),
+    "mlmonitor_records_dropped_total": ("dropped", "reason"),
+}
+"""The metrics of a tally: their word in it, then the labels that tell their samples apart."""
+
+
+class Service:
+    """An app with monitored routes, as its callers, its metrics and its store show it."""
+
+    def __init__(self, app: Flask, monitor: MLMonitor) -> None:
+        self.app = app
+        self.monitor = monitor
+        self.client: FlaskClient = app.test_client()
+
+    @property
+    def state(self) -> AppState:
+        """What the monitor keeps for the app."""
+        state = self.app.extensions[EXTENSION]
+        assert isinstance(state, AppState)
+        return state
+
+    @property
+    def runtime(self) -> Runtime:
+        """What this process keeps for the app."""
+        return self.state.runtime
+
+    def post(self, payload: Any = None, **options: Any) -> TestResponse:
+        """Ask for a prediction of *payload*, sent as JSON."""
+        options.setdefault("json", {"age": 41} if payload is None else payload)
+        return self.client.post("/predict", buffered=True, **options)
+
+    def rows(self) -> list[Prediction]:
+        """Return all that is stored, oldest first."""
+        return drained(self.app)
+
+    def row(self) -> Prediction:
+        """Return the only prediction that is stored."""
+        (row,) = self.rows()
+        return row
+
+    def samples(self, name: str) -> dict[tuple[str, ...], float]:
+        """Return a metric's samples by their labels' values."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self.monitor.collector(self.app))
+        return {
+            tuple(sample.labels.values()): sample.value
+            for family in registry.collect()
+            for sample in family.samples
+            if sample.name == name
+        }
+
+    def tally(self) -> dict[str, float]:
+        """Return every count above zero, of all models and of the monitor itself.
+
+        A test that compares the whole tally also sees what should not have been counted.
+        """
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self.monitor.collector(self.app))
+        tally: dict[str, float] = {}
+        for family in registry.collect():
+            for sample in family.samples:
+                if sample.name in TALLIED and sample.value:
+                    word, *labels = TALLIED[sample.name]
+                    key = " ".join([word, *(sample.labels[label] for label in labels)])
+                    tally[key] = tally.get(key, 0) + sample.value
+        return tally
+
+    def close(self) -> None:
+        """Give back what this process holds for the app."""
+        with contextlib.suppress(MLMonitorError):
+            self.runtime.close()
+
+
+MakeService = Callable[..., Service]
+Serve = Callable[..., Service]
+
+
+@pytest.fixture
+def make_service() -> Iterator[MakeService]:
+    """Make monitored apps; the keywords are their configuration."""
+    made: list[Service] = []
+
+    def make(name: str = "shop", /, monitor: MLMonitor | None = None, **config: Any) -> Service:
+        app = Flask(name)
+        app.config.from_mapping({"TESTING": True, **config})
+        monitor = monitor or MLMonitor()
+        monitor.init_app(app)
+        made.append(Service(app, monitor))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.close()
+
+
+@pytest.fixture
+def service(make_service: MakeService) -> Service:
+    """A monitored app that has no route of its own yet."""
+    return make_service()
+
+
+@pytest.fixture
+def serve(make_service: MakeService) -> Serve:
+    """Serve a view as version 2 of the model "fraud"; the keywords are the decorator's.
+
+    With ``config=``, the app's configuration; with ``by=``, another decorator's name.
+    """
+
+    def serve(
+        view: Callable[..., Any],
+        *arguments: Any,
+        by: str = "prediction",
+        config: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Service:
+        service = make_service(**config or {})
+        decorator = getattr(service.monitor, by)("fraud", *arguments, version="2", **options)
+        service.app.post("/predict")(decorator(view))
+        return service
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def baseline() -> Baseline:
+    """Two hundred customers; only `income` was ever missing, `plan` and `member` are no numbers."""
+    return Baseline.from_dataframe(
+        pd.DataFrame(
+            {
+                "age": [18 + number % 60 for number in range(200)],
+                "income": [
+                    None if number % 10 == 0 else 900.5 + 7 * number for number in range(200)
+                ],
+                "plan": [("free", "paid", "gold")[number % 3] for number in range(200)],
+                "member": [number % 2 == 0 for number in range(200)],
+                "churned": [number % 4 == 0 for number in range(200)],
+            }
+        ),
+        target="churned",
+    )
+
+
+@pytest.fixture
+def customer() -> dict[str, Any]:
+    """A payload that breaks none of the baseline's rules."""
+    return {"age": 41, "income": 1200.5, "plan": "paid", "member": True}
