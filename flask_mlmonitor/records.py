@@ -77,7 +77,7 @@ class Served(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="s"):
     """
 
     schema: int
-    id: bytes | str
+    id: Any
     time: float
     status: int
     latency: float | None

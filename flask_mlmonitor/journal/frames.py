@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -70,11 +70,7 @@ class Frames(NamedTuple):
     unreadable: int
 
 
-class _Decoded(Served, frozen=True, array_like=True, gc=False, tag="s"):
-    id: Any  # msgspec decodes no union of bytes and text
-
-
-_records = msgspec.msgpack.Decoder(_Decoded | Gap)
+_records = msgspec.msgpack.Decoder(Served | Gap)
 _header = msgspec.msgpack.Decoder(Header)
 _schema = msgspec.msgpack.Decoder(Schema)
 _SERVED = _encoder.encode(Served(0, b"", 0.0, 0, None, False, ()))[:3]
@@ -88,33 +84,24 @@ def encode(record: Served | Schema | Gap | Header) -> bytes:
 
     :raises RecordTooLarge: if it has so many rows that even this does not help.
     """
-    payload = _payload(record)
+    try:
+        payload = _encoder.encode(record)
+    except Exception:  # noqa: BLE001 a foreign value's own code may raise anything
+        payload = _plainly(record)
     if len(payload) > MAX_RECORD and isinstance(record, Served):
         payload = _truncated(record)
     return _FRAME.pack(len(payload), crc32(payload)) + payload
 
 
-def _payload(record: Served | Schema | Gap | Header) -> bytes:
-    try:
-        if not isinstance(record, Served) or _has_text_keys(record.rows):
-            return _encoder.encode(record)
-    except Exception:  # noqa: BLE001 a foreign value's own code may raise anything
-        pass
+def _plainly(record: Served | Schema | Gap | Header) -> bytes:
     clean = type(record)(*(plain(field) for field in msgspec.structs.astuple(record)))
     return _encoder.encode(clean)
-
-
-def _has_text_keys(rows: Sequence[Row]) -> bool:
-    for row in rows:
-        if row.extra is not None and not all(isinstance(key, str) for key in row.extra):
-            return False
-    return True
 
 
 def _truncated(record: Served) -> bytes:
     outputs = [Row((), row.prediction, row.probability) for row in record.rows]
     for rows in (outputs, [Row(())] * len(outputs)):
-        payload = _payload(msgspec.structs.replace(record, rows=rows, truncated=True))
+        payload = _plainly(msgspec.structs.replace(record, rows=rows, truncated=True))
         if len(payload) <= MAX_RECORD:
             return payload
     msg = f"{len(outputs)} rows take {len(payload)} bytes, {MAX_RECORD} are allowed"

@@ -12,14 +12,13 @@ from typing import Final, Literal
 
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.journal.discarding import Discarded, discard_oldest
-from flask_mlmonitor.journal.frames import RecordTooLarge, encode, encode_head, rows_of
+from flask_mlmonitor.journal.frames import RecordTooLarge, encode, encode_head
 from flask_mlmonitor.journal.losses import Losses
 from flask_mlmonitor.journal.opening import (
     System,
     close_segment,
     make_folder,
     open_segment,
-    write_all,
 )
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.records import Gap, Schema, Served
@@ -103,7 +102,7 @@ class Journal:
 
         Once it returned True, the record survives the death of this process.
         """
-        rows = rows_of(record)
+        rows = len(record.rows) or 1
         try:
             frame = encode(record)
         except RecordTooLarge:
@@ -157,9 +156,11 @@ class Journal:
                 if self._timer() < self._retry_at:
                     return self._lose(self._reason, rows)
                 self._rotate()
-            if self._losses:
+            lost = bool(self._losses)
+            if lost:
                 frame = self._losses.frames() + frame
-            write_all(self._system, self._fd, frame)
+            if self._system.write(self._fd, frame) < len(frame):
+                raise OSError(errno.ENOSPC, "a part of a frame was written")
         except OSError as error:
             self._fail(error)
             return self._lose(self._reason, rows)
@@ -168,7 +169,7 @@ class Journal:
             raise
         self._left -= len(frame)
         self._unchecked += rows
-        if self._losses:
+        if lost:
             self._losses.written()
             self._delay = FIRST_DELAY
             self.error = None

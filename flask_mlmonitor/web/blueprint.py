@@ -1,16 +1,20 @@
 """The routes: metrics, ground truth, health."""
 
 from collections.abc import Callable
+from typing import Final
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from flask_mlmonitor._app import AppState, current_state
 from flask_mlmonitor.config import Settings
+from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.metrics import render
 from flask_mlmonitor.web.authorization import cross_origin_refusal, metrics_refusal, refusal
 from flask_mlmonitor.web.health import find_problems
 from flask_mlmonitor.web.problems import problem
 from flask_mlmonitor.web.truth import post_ground_truth
+
+_METRICS: Final = "mlmonitor.metrics"
 
 
 def add_routes(app: Flask, settings: Settings) -> None:
@@ -22,14 +26,18 @@ def add_routes(app: Flask, settings: Settings) -> None:
     blueprint.add_url_rule("/health", "health", _health)
     app.register_blueprint(blueprint)
     if settings.metrics_path is not None:
-        app.add_url_rule(settings.metrics_path, "mlmonitor.metrics", _metrics)
+        app.add_url_rule(settings.metrics_path, _METRICS, _metrics)
 
 
 def warn_of_clash(state: AppState) -> None:
-    """Log an error for a view of the app's own that answers the path of the metrics too."""
+    """Log an error for a view of the app that answers the path of the metrics too."""
     app, path = state.app(), state.settings.metrics_path
-    for rule in () if app is None else app.url_map.iter_rules(path and _METRICS):
-        pass
+    for rule in () if app is None else app.url_map.iter_rules():
+        if rule.rule == path and rule.endpoint != _METRICS and "GET" in (rule.methods or ()):
+            LOGGER.error(
+                "The app's view %r answers %s too: set MLMONITOR_METRICS_PATH to another path.",
+                rule.endpoint, path,
+            )  # fmt: skip
 
 
 def _changing(view: Callable[[AppState], Response]) -> Callable[[], Response]:

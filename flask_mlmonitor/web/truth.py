@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -124,7 +124,7 @@ def _scalar(value: Any) -> Any:
     raise Refused("a value must be a text, a boolean or a finite number")
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and not _NO_TEXT.search(value)
 
 

@@ -179,13 +179,6 @@ def test_endless_nesting_is_cut() -> None:
     assert isinstance(carried(deep), list)
 
 
-def test_extra_fields_get_text_as_keys(served: Make) -> None:
-    """A mapping given by hand may have any keys; a reader expects text."""
-    row = Row([1], extra={1: "a", "b": 2})  # type: ignore[dict-item]
-
-    assert decoded(encode(served(rows=[row]))).rows[0].extra == {"1": "a", "b": 2}
-
-
 def test_too_large_a_request_loses_its_features_first(served: Make) -> None:
     """Its rows keep prediction and probability, and say that they were truncated."""
     large = served(rows=[Row(["x" * MAX_RECORD], 1, 0.5, {"a": 1}, [0])] * 2, external_id="e")
