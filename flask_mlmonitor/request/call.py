@@ -166,7 +166,7 @@ def _fall_back(observation: Observation, reason: str, error: str, *, last: bool 
 def _call_fallback(observation: Observation) -> Any:
     fallback: Any = observation.endpoint.fallback
     if not isinstance(fallback, Predictor):
-        return observation.app.ensure_sync(fallback)(*observation.args, **observation.kwargs)
+        return observation.route.app.ensure_sync(fallback)(*observation.args, **observation.kwargs)
     if not observation.fields:
         raise ValueError("the payload has no rows that the fallback could predict")
     predictions = fallback.predict([list(fields.values) for fields in observation.fields])

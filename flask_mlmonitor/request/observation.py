@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from flask import Flask, Request
+from flask import Request
 
 from flask_mlmonitor import signals
 from flask_mlmonitor.records import (
@@ -20,7 +20,7 @@ from flask_mlmonitor.records import (
     Row,
     Served,
 )
-from flask_mlmonitor.request.endpoint import Concerns, Endpoint
+from flask_mlmonitor.request.endpoint import Endpoint
 from flask_mlmonitor.request.ids import new_id, text_of
 from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.payloads import Fields, external_id_of, read_payload
@@ -31,7 +31,7 @@ SOURCE_HEADER: Final = "X-Prediction-Source"
 SIGNATURE: Final = "mlmonitor.headers"
 """Where in the WSGI environment the headers of the answer are collected."""
 
-_REASON: Final = "mlmonitor.fallback_reason"
+_REASON: Final = "mlmonitor.fallback"
 
 
 class Outcome:
@@ -43,19 +43,14 @@ class Outcome:
     :param status: one of :data:`~flask_mlmonitor.records.STATUSES`.
     :param error: at most one of :data:`~flask_mlmonitor.records.ERROR_TYPES`.
     :param reason: at most one of :data:`~flask_mlmonitor.records.FALLBACK_REASONS`.
-    :ivar codes: the places of the three in those lists, -1 for none.
+    :ivar status: its place in that list, and likewise *error* and *reason*, -1 for none.
     """
 
     def __init__(self, status: str, error: str | None = None, reason: str | None = None) -> None:
-        self.status = status
-        self.error = error
-        self.reason = reason
+        self.status = STATUSES.index(status)
+        self.error = -1 if error is None else ERROR_TYPES.index(error)
+        self.reason = -1 if reason is None else FALLBACK_REASONS.index(reason)
         self.source = "fallback" if status == "fallback" else "primary"
-        self.codes = (
-            STATUSES.index(status),
-            -1 if error is None else ERROR_TYPES.index(error),
-            -1 if reason is None else FALLBACK_REASONS.index(reason),
-        )
 
 
 SUCCESS: Final = Outcome("success")
@@ -70,64 +65,45 @@ class Observation:
     :ivar was_read: whether reading and checking went well; if not, no policy acts.
     """
 
-    __slots__ = (
-        "_request",
-        "_started",
-        "app",
-        "args",
-        "batch",
-        "concerns",
-        "endpoint",
-        "failures",
-        "fields",
-        "id",
-        "kwargs",
-        "route",
-        "time",
-        "was_read",
-    )
+    fields: Sequence[Fields] = ()
+    failures: Sequence[FieldFailure] = ()
+    batch = False
+    was_read = False
+    _started: float | None = None
 
     def __init__(
         self,
         endpoint: Endpoint,
         route: Route,
-        app: Flask,
         request: Request,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> None:
         self.endpoint = endpoint
-        self.concerns: Concerns = endpoint.concerns
         self.route = route
-        self.app = app
         self.args = args
         self.kwargs = kwargs
         self._request = request
-        self._started: float | None = None
         self.id = new_id()
         self.time = time.time()
-        self.fields: Sequence[Fields] = ()
-        self.failures: Sequence[FieldFailure] = ()
-        self.batch = False
-        self.was_read = False
 
     def read(self) -> None:
         """Read the payload and check it, and count the request as in progress."""
-        route = self.route
+        route, endpoint = self.route, self.endpoint
         try:
-            payload = read_payload(self._request, self.endpoint.features)
+            payload = read_payload(self._request, endpoint.features)
             self.batch = payload.batch
-            self.fields = route.order.all(payload.rows)
-            if self.concerns.validate:
+            self.fields = route.order.fields(payload.rows)
+            if endpoint.concerns.validate:
                 self.failures = route.validator.failures(self.fields)
             self.was_read = True
-        except Exception as error:  # noqa: BLE001  the boundary
-            route.faults.happened("validation", error)
+        except Exception as fault:  # noqa: BLE001  the boundary
+            route.faults.happened("validation", fault)
         try:
-            if self.concerns.time:
+            if endpoint.concerns.time:
                 route.counters.begun()
-        except Exception as error:  # noqa: BLE001  the boundary
-            route.faults.happened("counters", error)
+        except Exception as fault:  # noqa: BLE001  the boundary
+            route.faults.happened("counters", fault)
 
     def start(self) -> None:
         """Start the clock: the view or the fallback begins."""
@@ -137,15 +113,16 @@ class Observation:
     def dismiss(self) -> None:
         """Forget the request: it was no prediction."""
         with self.route.faults.guard("counters"):
-            if self.concerns.time:
+            if self.endpoint.concerns.time:
                 self.route.counters.dismissed()
 
     def finish(self, outcome: Outcome, outputs: Sequence[Output] = ()) -> None:
         """Record the request, once; nothing that fails in here reaches it."""
         latency = None if self._started is None else time.perf_counter() - self._started
-        route, concerns = self.route, self.concerns
-        outcome = self._settled(outcome)
-        status, error, reason = outcome.codes
+        route, concerns = self.route, self.endpoint.concerns
+        environ = self._request.environ
+        if outcome is not SUCCESS or _REASON in environ:
+            outcome = self._settled(outcome)
         try:
             if concerns.record:
                 self._record(outcome, outputs, latency)
@@ -154,46 +131,49 @@ class Observation:
         try:
             if concerns.time:
                 rows = len(self.fields) or len(outputs) or 1
-                route.counters.finished(status, rows, self.time, latency, error)
+                route.counters.finished(outcome.status, rows, self.time, latency, outcome.error)
             if self.failures:
                 route.counters.broke(self.failures)
-            if outcome.reason is not None and concerns.fall_back:
-                route.counters.fell_back(reason)
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("counters", fault)
         try:
-            self._sign(outcome)
+            headers = environ.get(SIGNATURE, {})
+            if concerns.record:
+                headers[ID_HEADER] = text_of(self.id)
+            if concerns.fall_back:
+                headers[SOURCE_HEADER] = outcome.source
             if latency is not None and latency > route.slow:
                 route.warn(latency)
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("request", fault)
-        if outcome.reason is not None and concerns.fall_back:
-            with route.faults.guard("signal"):
-                self._tell_fallback(outcome.reason)
 
     def _settled(self, outcome: Outcome) -> Outcome:
-        """Take over what a concern further in has settled: that its fallback answered."""
+        """Tell who else watches this request that the fallback answered, or hear of it."""
         environ = self._request.environ
-        if outcome.reason is not None:
-            environ[_REASON] = outcome.reason
-        elif _REASON in environ and outcome.status == "success":
-            return Outcome("fallback", outcome.error, environ[_REASON])
+        if outcome.reason < 0:
+            known = environ.get(_REASON)
+            return outcome if known is None or outcome is not SUCCESS else known
+        environ[_REASON] = outcome
+        if self.endpoint.concerns.fall_back:
+            with self.route.faults.guard("counters"):
+                self.route.counters.fell_back(outcome.reason)
+            with self.route.faults.guard("signal"):
+                self._tell_fallback(FALLBACK_REASONS[outcome.reason])
         return outcome
 
     def _record(self, outcome: Outcome, outputs: Sequence[Output], latency: float | None) -> None:
         route = self.route
-        status, error, reason = outcome.codes
         served = Served(
             route.schema,
             self.id,
             self.time,
-            status,
+            outcome.status,
             latency,
             self.batch,
             route.rows(self.fields, outputs),
             external_id_of(self._request.environ),
-            error,
-            reason,
+            outcome.error,
+            outcome.reason,
         )
         recorded = route.journal.append(served)
         if recorded and signals.prediction_recorded.receivers:
@@ -203,26 +183,17 @@ class Observation:
             with route.faults.guard("drain"):
                 route.runtime.drain_inline()
 
-    def _sign(self, outcome: Outcome) -> None:
-        """Put the headers where the answer will be started, whoever makes it."""
-        headers = self._request.environ.get(SIGNATURE)
-        if headers is not None:
-            if self.concerns.record:
-                headers[ID_HEADER] = text_of(self.id)
-            if self.concerns.fall_back:
-                headers[SOURCE_HEADER] = outcome.source
-
     def _tell_recorded(self, outcome: Outcome, served: Served) -> None:
         for number, row in enumerate(served.rows):
             signals.prediction_recorded.send(
-                self.app, prediction=self._prediction(number, row, outcome, served)
+                self.route.app, prediction=self._prediction(number, row, outcome, served)
             )
 
     def _prediction(self, number: int, row: Row, outcome: Outcome, served: Served) -> Prediction:
         return Prediction(
             id=text_of(self.id, number if self.batch else None),
             external_id=served.external_id,
-            app=self.app.name,
+            app=self.route.app.name,
             model=self.route.owner.model,
             version=self.route.owner.version,
             time=self.time,
@@ -231,14 +202,14 @@ class Observation:
             probability=row.probability,
             latency=served.latency,
             source=outcome.source,
-            status=outcome.status,
+            status=STATUSES[outcome.status],
         )
 
     def _tell_fallback(self, reason: str) -> None:
         if signals.fallback_used.receivers:
             model, version = self.route.owner
             signals.fallback_used.send(
-                self.app,
+                self.route.app,
                 model=model,
                 version=version,
                 prediction_id=text_of(self.id),

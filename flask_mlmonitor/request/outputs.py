@@ -102,13 +102,16 @@ def _not_finite(value: Any) -> bool:
 
 
 def _single(prediction: Any, probability: Any) -> list[Output] | None:
+    if prediction is None:
+        return None
+    if isinstance(prediction, dict):
+        return outputs_of(prediction, 1, batch=False)
     if isinstance(prediction, list) and len(prediction) == 1:
         prediction = prediction[0]
         if isinstance(probability, list) and len(probability) == 1:
             probability = probability[0]
-    if isinstance(prediction, dict):
-        return outputs_of(prediction, 1, batch=False)
-    return None if prediction is None else [Output(prediction, probability)]
+        return _single(prediction, probability)
+    return [Output(prediction, probability)]
 
 
 def _per_row(predictions: Any, probabilities: Any, rows: int) -> list[Output] | None:

@@ -96,8 +96,8 @@ def external_id_of(environ: Mapping[str, Any]) -> str | None:
 class Order:
     """Puts rows into the order of the baseline's features.
 
-    >>> Order(("age", "plan")).fields({"plan": "a", "city": "Oslo"})
-    Fields(values=[None, 'a'], absent=[0], extra={'city': 'Oslo'})
+    >>> Order(("age", "plan")).fields([{"plan": "a", "city": "Oslo"}])
+    [Fields(values=[None, 'a'], absent=[0], extra={'city': 'Oslo'})]
 
     :param names: the baseline's features; none: every field is kept by its name.
     """
@@ -105,24 +105,27 @@ class Order:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
         self._known = frozenset(names)
-        if len(names) > 1:
-            self._get: Callable[[Mapping[str, Any]], Sequence[Any]] = itemgetter(*names)
-        else:
-            self._get = lambda row: [row[name] for name in names]
+        # One call for all values; of a single name or none, itemgetter returns no tuple.
+        self._values = itemgetter(*names) if len(names) > 1 else self._one_by_one
 
-    def all(self, rows: Sequence[RawRow]) -> list[Fields]:
-        """Return every row's values in order."""
-        return [self.fields(row) for row in rows]
-
-    def fields(self, row: RawRow) -> Fields:
-        """Return one row's values in order, and what does not fit."""
-        if not isinstance(row, dict):
-            return self._positional(row) if isinstance(row, list) else self.fields(dict(row))
-        if len(row) == len(self.names):
+    def fields(self, rows: Sequence[RawRow]) -> list[Fields]:
+        """Return the rows' values in order, and what does not fit."""
+        known = len(self.names)
+        fields = []
+        for row in rows:
             try:
-                return Fields(self._get(row))
+                if isinstance(row, Mapping) and len(row) == known:
+                    fields.append(Fields(self._values(row)))
+                    continue
             except KeyError:
                 pass
+            fields.append(self._named(row) if isinstance(row, Mapping) else self._positional(row))
+        return fields
+
+    def _one_by_one(self, row: Mapping[str, Any]) -> Sequence[Any]:
+        return [row[name] for name in self.names]
+
+    def _named(self, row: Mapping[str, Any]) -> Fields:
         values = [row.get(name) for name in self.names]
         absent = [place for place, name in enumerate(self.names) if name not in row]
         extra = {str(name): value for name, value in row.items() if name not in self._known}
@@ -130,10 +133,7 @@ class Order:
 
     def _positional(self, row: Sequence[Any]) -> Fields:
         known = len(self.names)
-        if len(row) == known:
-            return Fields(row)
         missing = range(len(row), known)
         extra = {str(place): row[place] for place in range(known, len(row))}
-        return Fields(
-            [*row[:known], *(None for _ in missing)], list(missing) or None, extra or None
-        )
+        values = (*row[:known], *(None for _ in missing))  # a copy: the view may change its list
+        return Fields(values, list(missing) or None, extra or None)

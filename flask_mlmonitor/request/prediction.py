@@ -76,7 +76,7 @@ def record_by_hand(
         raise ConfigError("features", features, "give a mapping from name to value")
     route = route_of(state, declaration)
     key = new_id() if prediction_id is None else prediction_id
-    fields = route.order.fields(features)
+    fields = route.order.fields([features])
     served = Served(
         route.schema,
         key,
@@ -84,7 +84,7 @@ def record_by_hand(
         _SUCCESS,
         latency,
         False,
-        route.rows([fields], [Output(prediction, probability)]),
+        route.rows(fields, [Output(prediction, probability)]),
     )
     with state.runtime.faults.guard("journal"):
         state.runtime.journal.append(served)
@@ -93,7 +93,7 @@ def record_by_hand(
     with state.runtime.faults.guard("counters"):
         route.counters.begun()
         route.counters.finished(_SUCCESS, 1, clock.time(), latency)
-        failures = route.validator.failures([fields])
+        failures = route.validator.failures(fields)
         if failures:
             route.counters.broke(failures)
     return text_of(key)
@@ -113,7 +113,7 @@ def _observe(
                     return None
                 route = route_of(state, endpoint.declaration())
                 current = request._get_current_object()  # type: ignore[attr-defined]
-                return Observation(endpoint, route, app, current, args, kwargs)
+                return Observation(endpoint, route, current, args, kwargs)
     except Exception as error:  # noqa: BLE001  the boundary: before there is a runtime to guard it
         problem = error
     _complain(endpoint, problem)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from flask import Flask
+
 from flask_mlmonitor._app import AppState, Declaration, load_baseline
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
@@ -21,6 +23,7 @@ class Route:
 
     def __init__(self, state: AppState, declaration: Declaration) -> None:
         self.owner = Owner(declaration.model, declaration.version)
+        self._app = state.app
         self.runtime = runtime = state.runtime
         self.faults = runtime.faults
         self.journal = runtime.journal
@@ -44,6 +47,13 @@ class Route:
             runtime.slot, self.owner, bounds, self.names, settings.throughput_window
         )
 
+    @property
+    def app(self) -> Flask:
+        """The app; only a weak reference is kept, so that a test's apps can go away."""
+        app = self._app()
+        assert app is not None, "a request of an app that is gone"
+        return app
+
     def warn(self, latency: float) -> None:
         """Log a slow prediction, unless this host did in the current interval."""
         if self.runtime.first_in_interval("slow", self._interval):
@@ -66,17 +76,11 @@ class Route:
             fields = [Fields((None,) * len(self.names), range(len(self.names)))] * len(outputs)
         if not outputs:
             outputs = [Output()] * len(fields)
-        keeps_extra = self.keeps_extra
-        return [
-            Row(
-                one.values,
-                output.prediction,
-                output.probability,
-                one.extra if keeps_extra else None,
-                one.absent,
-            )
-            for one, output in zip(fields, outputs, strict=True)
-        ]
+        rows = []
+        for one, output in zip(fields, outputs, strict=True):
+            extra = one.extra if self.keeps_extra else None
+            rows.append(Row(one.values, output.prediction, output.probability, extra, one.absent))
+        return rows
 
 
 def route_of(state: AppState, declaration: Declaration) -> Route:

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = Path(name)
         traffic.baseline().save(folder / "baseline.json")
         with Gunicorn(folder, *_gunicorn(options), workers=options.workers) as server:
-            every = max(1, options.predictions // (options.kills + 1))
+            every = -(-options.predictions // (options.kills + 1))
             campaign = Campaign(server, options.predictions, every)
             began = time.monotonic()
             _watch(campaign)
