@@ -356,7 +356,8 @@ class _Boundary:
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             if signature:
-                headers = [*headers, *signature.items()]
+                kept = [pair for pair in headers if pair[0] not in signature]
+                headers = [*kept, *signature.items()]
             return start_response(status, headers, *exc_info)
 
         return self._wsgi_app(environ, start)

@@ -166,6 +166,8 @@ class Runtime:
 
     def _turn(self) -> bool:
         self.journal.heartbeat()
+        with self.faults.guard("counters"):
+            self.slot.flush()
         if not (self._drains and self.election.win()):
             return False
         with self._draining:

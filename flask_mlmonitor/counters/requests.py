@@ -61,26 +61,21 @@ class RequestCounters:
         self._errors = index["errors", ERROR_TYPES[0]]
         self._latency = index["latency_bucket", repr((*self._bounds, float("inf"))[0])]
         self._latency_sum = index["latency_sum",]
-        self._in_progress = place = index["in_progress",]
-        self._in_progress_cell = self._block.view[place : place + 1]
+        self._in_progress = index["in_progress",]
         self._parts = index["recent", repr(window), "0"]
         self._part = self._parts
         self._turn = 0.0
         slot.write(self._block, self._block.view)
 
     def begun(self) -> None:
-        """Count a request as in progress."""
-        place = self._in_progress
+        """Count a request as in progress; :meth:`Slot.flush` writes it through."""
         with self._slot.lock:
-            self._values[place] += 1
-        self._slot.write(self._block, self._in_progress_cell, place)
+            self._values[self._in_progress] += 1
 
     def dismissed(self) -> None:
         """Take back a request that turned out to be no prediction."""
-        place = self._in_progress
         with self._slot.lock:
-            self._values[place] -= 1
-        self._slot.write(self._block, self._in_progress_cell, place)
+            self._values[self._in_progress] -= 1
 
     def finished(
         self, status: int, rows: int, now: float, latency: float | None = None, error: int = -1

@@ -77,6 +77,14 @@ class Slot:
         # The kernel copies what memory holds now, so the last writer writes everybody's counts.
         os.pwrite(self._fds[0], cells, block.offset + 8 * place)
 
+    def flush(self) -> None:
+        """Write every block through: what was not worth a write, or could not be written.
+
+        :raises OSError: when the file cannot be written.
+        """
+        for block in self.blocks():
+            self.write(block, block.view)
+
     def close(self) -> None:
         """Give the slot back; its values stay for the next owner."""
         with self.lock:

@@ -9,10 +9,13 @@ import msgspec
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from flask_mlmonitor.request.payloads import listed
+
 PREDICTIONS: Final = ("prediction", "predictions", "outputs", "result", "label", "class", "score")
 PROBABILITIES: Final = ("probability", "probabilities", "proba", "scores")
 LABELS: Final = ("label", "class")
 LONGEST_TEXT: Final = 256
+_PLAIN: Final = frozenset((float, int, str, bool, list, dict, type(None)))
 _OK: Final = 200
 
 
@@ -44,6 +47,8 @@ def answer_of(value: Any) -> Answer:
         return Answer(_parsed(value) if value.status_code < 300 else None, value.status_code)
     if isinstance(value, tuple) and value:
         return _with_status(*value[:2])
+    if value is None:  # Flask refuses it, with a 500
+        return Answer(None, 500)
     if isinstance(value, HTTPException):
         return Answer(None, value.code or _OK)
     if isinstance(value, str | bytes):
@@ -77,6 +82,8 @@ def outputs_of(body: Any, rows: int, *, batch: bool) -> list[Output] | None:
                 break
         if probability is None and key in LABELS and "score" in body:
             return _beside(prediction, body["score"], rows, batch=batch)
+    if type(prediction) not in _PLAIN:
+        prediction, probability = listed(prediction), listed(probability)
     if batch:
         return _per_row(prediction, probability, rows)
     return _single(prediction, probability)
@@ -102,15 +109,14 @@ def _not_finite(value: Any) -> bool:
 
 
 def _single(prediction: Any, probability: Any) -> list[Output] | None:
-    if prediction is None:
+    if prediction is None or (isinstance(prediction, str) and len(prediction) > LONGEST_TEXT):
         return None
     if isinstance(prediction, dict):
         return outputs_of(prediction, 1, batch=False)
     if isinstance(prediction, list) and len(prediction) == 1:
-        prediction = prediction[0]
         if isinstance(probability, list) and len(probability) == 1:
             probability = probability[0]
-        return _single(prediction, probability)
+        return _single(prediction[0], probability)
     return [Output(prediction, probability)]
 
 
@@ -119,8 +125,8 @@ def _per_row(predictions: Any, probabilities: Any, rows: int) -> list[Output] | 
         return None
     if not isinstance(probabilities, list) or len(probabilities) != rows:
         probabilities = [None] * rows
-    outputs = []
-    for prediction, probability in zip(predictions, probabilities, strict=True):
+    outputs: list[Output] = []
+    for prediction, probability in zip(listed(predictions), probabilities, strict=True):
         single = _single(prediction, probability)
         if single is None:
             return None
@@ -158,7 +164,7 @@ def _text(data: str | bytes) -> Any:
         return _json(data)
     except ValueError:
         text = data.decode(errors="replace") if isinstance(data, bytes) else data
-        return text if 0 < len(text) <= LONGEST_TEXT else None
+        return text
 
 
 def _json(data: str | bytes) -> Any:

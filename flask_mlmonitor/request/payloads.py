@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from operator import itemgetter
 from typing import Any, Final
 
@@ -48,11 +49,15 @@ def read_payload(request: Request, features: Callable[[Any], Any] | None) -> Pay
     once. *features* takes the request and returns a row or a list of rows.
     """
     if features is not None:
-        return rows_of(features(request))
+        return rows_of(listed(features(request)))
     try:
         body = request.get_json(silent=True)
     except (HTTPException, RecursionError):
         return UNREADABLE
+    if body is not None:
+        # Reading consumed the stream; a view that reads it itself finds the same bytes there.
+        stream = BytesIO(request.get_data())
+        request.__dict__["stream"] = request.environ["wsgi.input"] = stream
     return rows_of(body)
 
 
@@ -75,6 +80,17 @@ def rows_of(body: Any) -> Payload:
     if _is_table(body):
         return Payload(body, True)
     return Payload((body,), False) if isinstance(body, list) and body else UNREADABLE
+
+
+def listed(value: Any) -> Any:
+    """Return arrays, series and tuples as the lists that a parsed body would have.
+
+    >>> listed(({"age": 41}, (1, 2)))
+    [{'age': 41}, [1, 2]]
+    """
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [listed(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _is_table(body: Any) -> bool:

@@ -41,7 +41,7 @@ def test_kills_lose_nothing_and_count_nothing_twice(
     assert answered <= total <= most
 
     # A segment for each worker that lives, and one .tmp that a kill may have left of each; a lock
-    # and a file of cells for each worker that ever lived at once, a .new likewise.
+    # and a file of cells for each worker that lived at once, and of one that met a scrape's probe.
     files = count_files(server)
     assert files.spool <= 2 * WORKERS
-    assert files.slots <= 3 * WORKERS
+    assert files.slots <= 2 * (WORKERS + 1)
