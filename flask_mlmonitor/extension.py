@@ -31,7 +31,7 @@ from flask_mlmonitor.request.endpoint import (
     Version,
     declare,
 )
-from flask_mlmonitor.request.ids import new_id, text_of
+from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.observation import SIGNATURE
 from flask_mlmonitor.request.prediction import MARK, Monitored, monitor_view, record_by_hand
 from flask_mlmonitor.request.route import route_of
@@ -265,7 +265,7 @@ class MLMonitor:
         if declaration is None:
             declaration = declare(model, "1" if version is None else version)
         if not state.settings.enabled:
-            return text_of(new_id()) if prediction_id is None else prediction_id
+            return new_id() if prediction_id is None else prediction_id
         return record_by_hand(
             state,
             declaration,

@@ -65,8 +65,7 @@ class Served(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="s"):
     """One request as the journal keeps it: n predictions under one id.
 
     :param schema: the number of its schema in the segment.
-    :param id: the UUID's 16 bytes, or the text of an id given by hand; row *i* of a batch is
-        ``<id>:i``.
+    :param id: the request's; row *i* of a batch is ``<id>:i``.
     :param time: seconds since the epoch.
     :param status: index into :data:`STATUSES`.
     :param latency: seconds; ``None`` when neither view nor fallback ran.
@@ -77,7 +76,7 @@ class Served(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="s"):
     """
 
     schema: int
-    id: Any
+    id: str
     time: float
     status: int
     latency: float | None

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -105,8 +106,14 @@ def make_service() -> Iterator[MakeService]:
     """Make monitored apps; the keywords are their configuration."""
     made: list[Service] = []
 
-    def make(name: str = "shop", /, monitor: MLMonitor | None = None, **config: Any) -> Service:
-        app = Flask(name)
+    def make(
+        name: str = "shop",
+        /,
+        monitor: MLMonitor | None = None,
+        root_path: Path | None = None,
+        **config: Any,
+    ) -> Service:
+        app = Flask(name, root_path=None if root_path is None else str(root_path))
         app.config.from_mapping({"TESTING": True, **config})
         monitor = monitor or MLMonitor()
         monitor.init_app(app)

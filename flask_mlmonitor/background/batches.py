@@ -1,6 +1,5 @@
 """From the journal's records to what one transaction adds to the store."""
 
-import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -74,10 +73,9 @@ def ids_of(record: Served) -> list[str]:
     >>> ids_of(Served(0, "order-7", 0.0, 0, None, False, [Row([1])]))
     ['order-7']
     """
-    base = record.id if isinstance(record.id, str) else str(uuid.UUID(bytes=record.id))
     if not record.batch:
-        return [base]
-    return [f"{base}:{number}" for number in range(max(1, len(record.rows)))]
+        return [record.id]
+    return [f"{record.id}:{number}" for number in range(max(1, len(record.rows)))]
 
 
 def rows_of(record: Served, meaning: Meaning, time: float) -> list[tuple[Any, ...]]:

@@ -73,7 +73,7 @@ class Frames(NamedTuple):
 _records = msgspec.msgpack.Decoder(Served | Gap)
 _header = msgspec.msgpack.Decoder(Header)
 _schema = msgspec.msgpack.Decoder(Schema)
-_SERVED = _encoder.encode(Served(0, b"", 0.0, 0, None, False, ()))[:3]
+_SERVED = _encoder.encode(Served(0, "", 0.0, 0, None, False, ()))[:3]
 
 
 def encode(record: Served | Schema | Gap | Header) -> bytes:

@@ -21,7 +21,7 @@ from flask_mlmonitor.records import (
     Served,
 )
 from flask_mlmonitor.request.endpoint import Endpoint
-from flask_mlmonitor.request.ids import new_id, text_of
+from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.payloads import Fields, external_id_of, read_payload
 from flask_mlmonitor.request.route import Route
@@ -139,7 +139,7 @@ class Observation:
         try:
             headers = environ.get(SIGNATURE, {})
             if concerns.record:
-                headers[ID_HEADER] = text_of(self.id)
+                headers[ID_HEADER] = self.id
             if concerns.fall_back:
                 headers[SOURCE_HEADER] = outcome.source
             if latency is not None and latency > route.slow:
@@ -191,7 +191,7 @@ class Observation:
 
     def _prediction(self, number: int, row: Row, outcome: Outcome, served: Served) -> Prediction:
         return Prediction(
-            id=text_of(self.id, number if self.batch else None),
+            id=f"{self.id}:{number}" if self.batch else self.id,
             external_id=served.external_id,
             app=self.route.app.name,
             model=self.route.owner.model,
@@ -212,6 +212,6 @@ class Observation:
                 self.route.app,
                 model=model,
                 version=version,
-                prediction_id=text_of(self.id),
+                prediction_id=self.id,
                 reason=reason,
             )

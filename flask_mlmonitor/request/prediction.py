@@ -15,7 +15,7 @@ from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.records import STATUSES, Served
 from flask_mlmonitor.request.call import answer
 from flask_mlmonitor.request.endpoint import Endpoint
-from flask_mlmonitor.request.ids import new_id, text_of
+from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.observation import Observation
 from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.route import route_of
@@ -96,7 +96,7 @@ def record_by_hand(
         failures = route.validator.failures(fields)
         if failures:
             route.counters.broke(failures)
-    return text_of(key)
+    return key
 
 
 def _observe(

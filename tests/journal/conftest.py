@@ -103,9 +103,9 @@ class Rig:
         """Return the numbers of the requests in the spool, or of others."""
         chosen = self.records() if records is None else records
         return [
-            int.from_bytes(record.id)
+            int(record.id)
             for record in chosen
-            if isinstance(record, Served) and isinstance(record.id, bytes)
+            if isinstance(record, Served) and record.id.isdecimal()
         ]
 
     @staticmethod
@@ -120,7 +120,7 @@ def served() -> Callable[..., Served]:
 
     def make(number: int = 0, *, values: Sequence[Any] = VALUES, **fields: Any) -> Served:
         rows = fields.pop("rows", [Row(values, 1, 0.75)])
-        identity = number.to_bytes(16)
+        identity = f"{number:016}"
         return Served(0, identity, 1_700_000_000.0 + number, 0, 0.01, False, rows, **fields)
 
     return make

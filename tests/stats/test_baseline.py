@@ -110,7 +110,7 @@ def test_production_equal_to_the_training_data_has_its_counts(df: pd.DataFrame) 
     """Baseline and rollup put the same value into the same cell: no drift from arithmetic."""
     baseline = Baseline.from_dataframe(df)
     rows = [Row([None if v is None else v for v in values]) for values in df.to_numpy().tolist()]
-    request = Served(0, b"0" * 16, 1e9, 0, None, True, rows)
+    request = Served(0, "0" * 16, 1e9, 0, None, True, rows)
 
     rollup = Rollup.of(baseline.binning(), [request])
 

@@ -69,7 +69,7 @@ ROWS = st.builds(
 SERVED = st.builds(
     Served,
     schema=st.just(0),
-    id=st.just(b"0" * 16),
+    id=st.just("0" * 16),
     time=st.just(1e9),
     status=st.integers(0, len(STATUSES) - 1),
     latency=st.none() | st.floats(0, 100) | st.sampled_from([0.1, 0.5, 1.0]),
