@@ -1,6 +1,7 @@
 """What all tests share: apps with a monitor, and what can be seen of them from outside."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,19 @@ class Service:
                     tally[key] = tally.get(key, 0) + sample.value
         return tally
 
+    def flush(self) -> bool:
+        """Move what is journaled into the store; return whether nothing is left."""
+        with self.app.app_context():
+            return self.monitor.flush(5.0)
+
+    @staticmethod
+    def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
+        """Return when *condition* holds; fail when it does not in time."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.01)
+
     def close(self) -> None:
         """Give back what this process holds for the app."""
         with contextlib.suppress(MLMonitorError):
@@ -103,17 +117,12 @@ Serve = Callable[..., Service]
 
 @pytest.fixture
 def make_service() -> Iterator[MakeService]:
-    """Make monitored apps; the keywords are their configuration."""
+    """Make monitored apps: keywords in capitals are configuration, the others are Flask's."""
     made: list[Service] = []
 
-    def make(
-        name: str = "shop",
-        /,
-        monitor: MLMonitor | None = None,
-        root_path: Path | None = None,
-        **config: Any,
-    ) -> Service:
-        app = Flask(name, root_path=None if root_path is None else str(root_path))
+    def make(name: str = "shop", /, monitor: MLMonitor | None = None, **given: Any) -> Service:
+        config = {key: value for key, value in given.items() if key.isupper()}
+        app = Flask(name, **{key: str(given[key]) for key in given if key not in config})
         app.config.from_mapping({"TESTING": True, **config})
         monitor = monitor or MLMonitor()
         monitor.init_app(app)
@@ -123,6 +132,20 @@ def make_service() -> Iterator[MakeService]:
     yield make
     for service in made:
         service.close()
+
+
+@pytest.fixture
+def production(tmp_path: Path) -> dict[str, Any]:
+    """The configuration of a service whose thread keeps its files here, and drains only on demand.
+
+    What waits for :meth:`MLMonitor.flush` is what a test can see.
+    """
+    return {
+        "TESTING": False,
+        "MLMONITOR_DATA_DIR": str(tmp_path / "data"),
+        "MLMONITOR_STORE_URL": f"sqlite:///{tmp_path / 'store.sqlite3'}",
+        "MLMONITOR_BACKGROUND": "external",
+    }
 
 
 @pytest.fixture

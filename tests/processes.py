@@ -5,6 +5,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -21,9 +22,9 @@ def run_in_child(work: Callable[[], object]) -> int:
 
 
 class Child:
-    """A forked child that has run *work* and now waits to be killed; a context manager.
+    """A forked child that runs *work*, then waits to be killed; a context manager.
 
-    :ivar told: what *work* returned, through JSON.
+    The block of a ``with`` begins when the work is done, and at its end the child is dead.
     """
 
     def __init__(self, work: Callable[[], object]) -> None:
@@ -33,14 +34,22 @@ class Child:
             os.close(reader)
             _end(lambda: _tell(writer, work))
         os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            told = pipe.readline()
+        self._pipe = os.fdopen(reader, "rb")
+
+    @cached_property
+    def told(self) -> Any:
+        """What *work* returned, through JSON."""
+        told = self._pipe.readline()
         if not told:
-            self.kill()
             raise AssertionError("the child failed; its traceback stands in stderr")
-        self.told: Any = json.loads(told)
+        return json.loads(told)
 
     def __enter__(self) -> Self:
+        try:
+            self.told  # noqa: B018  waits for it
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(
@@ -53,6 +62,7 @@ class Child:
 
     def kill(self) -> None:
         """Kill it with -9, if it lives, and wait until it is dead."""
+        self._pipe.close()
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)

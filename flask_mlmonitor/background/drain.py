@@ -132,7 +132,7 @@ class Drain:
             self._one_by_one(segment, offset, chunk, error)
         if chunk.lost is not None:
             self._counters.add("dropped", "corrupt", amount=chunk.lost.count)
-        return sum(max(1, len(record.rows)) for record in records if isinstance(record, Served))
+        return sum([len(record.rows) or 1 for record in records if isinstance(record, Served)])
 
     def _one_by_one(self, segment: Segment, offset: int, chunk: Chunk, error: Exception) -> None:
         """Record a chunk record by record; what the store refuses goes to the dead letters."""

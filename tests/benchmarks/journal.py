@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def served(number: int, time: float = 0.0) -> Served:
     """Return the record of one request with 10 features."""
     values = list(_PAYLOADS[number % len(_PAYLOADS)].values())
-    return Served(0, number.to_bytes(16), time, 0, 0.003, False, [Row(values, True, 0.75)])
+    return Served(0, f"{number:036}", time, 0, 0.003, False, [Row(values, True, 0.75)])
 
 
 _PAYLOADS = traffic.payloads(1000)

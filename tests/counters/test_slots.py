@@ -97,27 +97,18 @@ def test_two_processes_never_share_a_slot(folder: Path) -> None:
 
     def take() -> int | None:
         os.close(opener)
-        os.read(gate, 1)  # all at once: it ends when the last one has the pipe
+        os.read(gate, 1)  # ends when the parent closes its end too: all go at once
         return counted(Slot(folder))
 
-    def wait() -> int | None:
-        return take()
-
-    with ExitStack() as stack:
-        threads: list[threading.Thread] = []
-        numbers: list[int] = []
-        for _ in range(8):
-            thread = threading.Thread(
-                target=lambda: numbers.append(stack.enter_context(Child(wait)).told)
-            )
-            thread.start()
-            threads.append(thread)
-        os.close(opener)
-        for thread in threads:
-            thread.join()
-        os.close(gate)
-        assert len(set(numbers)) == 8
+    children = [Child(take) for _ in range(8)]
+    os.close(opener)
+    try:
+        assert len({child.told for child in children}) == 8
         assert total(folder) == 40
+    finally:
+        os.close(gate)
+        for child in children:
+            child.kill()
 
 
 def test_two_slots_of_a_process_are_two(folder: Path, make_slot: MakeSlot) -> None:

@@ -123,7 +123,6 @@ def test_a_batch_that_fails_is_one_error_and_a_row_each(serve: "Serve") -> None:
     assert [row.features["age"] for row in service.rows()] == [41, 42, 43]
 
 
-@pytest.mark.xfail(reason="a view that returns None is counted as a success; Flask answers 500")
 def test_a_view_that_returns_none_failed(serve: "Serve") -> None:
     """Flask makes a 500 of it, so it is none of the successes."""
     service = serve(lambda: None, config=ANSWER_500)

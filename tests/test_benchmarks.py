@@ -1,0 +1,40 @@
+"""The benchmarks run; what they print is for people, and nothing here depends on a time."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TINY = {
+    "counters": "--requests 100 --rounds 1 --tails 100",
+    "drain": "--predictions 500 --rounds 1 --idle 0.1",
+    "endurance": "--predictions 300 --kills 2 --workers 2",
+    "journal": "--appends 200 --rounds 1",
+    "request_path": "--requests 20 --rounds 1",
+    "startup": "--rounds 1",
+}
+NOT_THEMSELVES = {"measuring"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TINY)
+def test_a_benchmark_runs(name: str) -> None:
+    """Each is a command that prints where it ran, and a table."""
+    if name == "request_path" and find_spec("prometheus_flask_exporter") is None:
+        pytest.skip("prometheus_flask_exporter is not installed")
+    command = [sys.executable, "-m", f"tests.benchmarks.{name}", *TINY[name].split()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Python ")
+    assert "  ---" in done.stdout
+
+
+def test_no_benchmark_is_forgotten() -> None:
+    """Every command in the folder has its tiny run here."""
+    files = {path.stem for path in (ROOT / "tests" / "benchmarks").glob("*.py")}
+
+    assert files - NOT_THEMSELVES == set(TINY)
