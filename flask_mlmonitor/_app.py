@@ -1,6 +1,7 @@
 """What the monitor keeps for one app."""
 
 import os
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -12,10 +13,13 @@ from flask import Flask, Request, current_app
 
 from flask_mlmonitor.background.runtime import Runtime, runtime_for
 from flask_mlmonitor.config import Settings
-from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError
+from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError, one_of
 from flask_mlmonitor.stats.baseline import Baseline
 
 EXTENSION: Final = "mlmonitor"
+TASKS: Final = ("classification", "regression")
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+BaselineOrPath = Baseline | str | Path | None
 Authorize = Callable[[Request], bool]
 T = TypeVar("T")
 
@@ -50,6 +54,7 @@ class AppState:
     routed: Callable[[], Iterable[Declaration]]
     authorize: Authorize | None = None
     problem: str | None = None
+    _undeclared: dict[tuple[str, str], Declaration] = field(default_factory=dict)
     _runtime: Runtime | None = None
     _built: dict[Declaration, object] = field(default_factory=dict)
     _opening: threading.RLock = field(default_factory=threading.RLock)
@@ -68,7 +73,12 @@ class AppState:
                 app = self.app()
                 testing = app is not None and app.testing
                 self._built = {}
-                self._runtime = runtime_for(self.settings, testing=testing)
+                try:
+                    self._runtime = runtime_for(self.settings, testing=testing)
+                except Exception as error:
+                    self.problem = str(error)
+                    raise
+                self.problem = None
             return self._runtime
 
     def built(self, declaration: Declaration, make: Callable[["AppState", Declaration], T]) -> T:
@@ -94,10 +104,12 @@ class AppState:
                 raise ConfigError("baseline", declaration.baseline, remedy)
         return list(known.values())
 
-    def declaration(self, model: str, version: str | None) -> Declaration | None:
+    def declaration(self, model: str, version: str | None) -> Declaration:
         """Return the declaration of a model; *version* may be left out where there is one.
 
-        :raises ConfigError: when several versions are declared and none is given.
+        A model that nobody declared is declared here, without a baseline.
+
+        :raises ConfigError: for a wrong name, or when one of several versions must be named.
         """
         of_model = [known for known in self.declarations() if known.model == model]
         if version is not None:
@@ -105,13 +117,35 @@ class AppState:
         if len(of_model) > 1:
             versions = [known.version for known in of_model]
             raise ConfigError("version", None, f"name one of the model's versions {versions}")
-        return of_model[0] if of_model else None
+        if of_model:
+            return of_model[0]
+        declared = declare(model, "1" if version is None else version)
+        return self._undeclared.setdefault((declared.model, declared.version), declared)
 
     def close(self) -> None:
         """Close a runtime that belongs to this app alone; a shared one ends with its process."""
         runtime = self._runtime
         if runtime is not None and runtime.inline:
             runtime.close()
+
+
+def declare(
+    model: str, version: str, *, task: str | None = None, baseline: BaselineOrPath = None
+) -> Declaration:
+    """Return a checked declaration.
+
+    :raises ConfigError: for a wrong name or an unknown task.
+    """
+    names: dict[str, object] = {"model": model, "version": version}
+    for key, value in names.items():
+        if not isinstance(value, str) or not _NAME.fullmatch(value):
+            raise ConfigError(key, value, "use 1 to 64 letters, digits, dots, dashes, underscores")
+    if task is not None and task not in TASKS:
+        raise ConfigError("task", task, f"use {one_of(TASKS)}")
+    if baseline is not None and not isinstance(baseline, Baseline | str | Path):
+        raise ConfigError("baseline", baseline, "give a Baseline, or the path of its file")
+    path = Path(baseline) if isinstance(baseline, str) else baseline
+    return Declaration(model=model, version=version, task=task, baseline=path)
 
 
 def load_baseline(baseline: Baseline | Path | None, root: Path) -> Baseline | None:

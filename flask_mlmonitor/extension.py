@@ -13,8 +13,10 @@ from flask_mlmonitor._app import (
     EXTENSION,
     AppState,
     Authorize,
+    BaselineOrPath,
     Declaration,
     current_state,
+    declare,
     load_baseline,
 )
 from flask_mlmonitor.config import Settings
@@ -23,17 +25,11 @@ from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import UNKNOWN, TruthCounters
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.metrics import MonitorCollector
-from flask_mlmonitor.request.endpoint import (
-    BaselineOrPath,
-    Concerns,
-    Endpoint,
-    Fallback,
-    Version,
-    declare,
-)
+from flask_mlmonitor.request.by_hand import record_by_hand
+from flask_mlmonitor.request.endpoint import Concerns, Endpoint, Fallback, Version
 from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.observation import SIGNATURE
-from flask_mlmonitor.request.prediction import MARK, Monitored, monitor_view, record_by_hand
+from flask_mlmonitor.request.prediction import MARK, Monitored, monitor_view
 from flask_mlmonitor.request.route import route_of
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
@@ -83,6 +79,7 @@ class MLMonitor:
             raise ConfigError("init_app", app.name, "call it once for an app")
         settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
         _check_folder(settings)
+        _check_effect(settings)
         Database(settings.store_url)
         reference = weakref.ref(app)
         state = AppState(
@@ -262,8 +259,6 @@ class MLMonitor:
         """
         state = current_state()
         declaration = state.declaration(model, version)
-        if declaration is None:
-            declaration = declare(model, "1" if version is None else version)
         if not state.settings.enabled:
             return new_id() if prediction_id is None else prediction_id
         return record_by_hand(
@@ -331,6 +326,18 @@ def _check_folder(settings: Settings) -> None:
         )
 
 
+def _check_effect(settings: Settings) -> None:
+    """Refuse to promise privacy that this version does not give; warn of the other keys."""
+    remedy = "this version records every feature as it is sent; leave it out with features="
+    for names in (settings.redact, settings.hash):
+        if names:
+            raise ConfigError("MLMONITOR_REDACT and MLMONITOR_HASH", names, remedy)
+    if settings.without_effect:
+        LOGGER.warning(
+            "These keys have no effect in this version: %s.", ", ".join(settings.without_effect)
+        )
+
+
 class _Boundary:
     """The outermost layer of a monitored app.
 
@@ -367,7 +374,6 @@ def _open(state: AppState) -> None:
     try:
         runtime = state.runtime
     except Exception as error:  # noqa: BLE001  a fault of the monitor must not stop the app
-        state.problem = str(error)
         LOGGER.error("The monitor could not start; the app goes on without.", exc_info=error)
         return
     with runtime.faults.guard("request"):

@@ -122,7 +122,8 @@ def make_service() -> Iterator[MakeService]:
 
     def make(name: str = "shop", /, monitor: MLMonitor | None = None, **given: Any) -> Service:
         config = {key: value for key, value in given.items() if key.isupper()}
-        app = Flask(name, **{key: str(given[key]) for key in given if key not in config})
+        options: dict[str, Any] = {key: str(given[key]) for key in given if key not in config}
+        app = Flask(name, **options)
         app.config.from_mapping({"TESTING": True, **config})
         monitor = monitor or MLMonitor()
         monitor.init_app(app)

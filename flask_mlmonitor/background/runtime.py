@@ -16,7 +16,7 @@ from flask_mlmonitor.background.folders import Folders
 from flask_mlmonitor.background.loop import POLL_SECONDS, Loop
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
-from flask_mlmonitor.counters.faults import Faults
+from flask_mlmonitor.counters.faults import LOGGER, Faults
 from flask_mlmonitor.counters.requests import UNKNOWN, MonitorCounters, TruthCounters
 from flask_mlmonitor.counters.slots import Slot
 from flask_mlmonitor.exceptions import ConfigError, StoreError
@@ -53,7 +53,7 @@ class Runtime:
             self.spool.path,
             max_bytes=settings.journal_max_bytes,
             full=settings.journal_full,
-            on_drop=lambda reason, number: self.counters.add("dropped", reason, amount=number),
+            on_drop=self._dropped,
         )
         self.database = Database(folders.store_url)
         self.election = HostElection(folders.data / "drain.lock")
@@ -63,6 +63,7 @@ class Runtime:
         self._rows = WEB_ROWS
         self._loop = Loop(self._turn, self.faults, duty=WEB_DUTY)
         self._closed = False
+        self._told: set[str] = set()
 
     def start(self) -> None:
         """Start the thread that keeps the journal and, unless a worker does, drains."""
@@ -172,6 +173,18 @@ class Runtime:
             return False
         with self._draining:
             return self.drain.run_once(self._rows) >= self._rows
+
+    def _dropped(self, reason: str, number: int) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            LOGGER.error(
+                "Predictions cannot be recorded (%s); they are counted in "
+                "mlmonitor_records_dropped_total, and the app goes on.",
+                reason,
+                exc_info=self.journal.error,
+            )
+        with self.faults.guard("counters"):
+            self.counters.add("dropped", reason, amount=number)
 
     def _matched(self, matched: Sequence[Matched]) -> None:
         delays: dict[Owner, list[float]] = {}

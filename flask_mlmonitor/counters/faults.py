@@ -46,7 +46,7 @@ class Faults:
 
     def happened(self, where: str, error: Exception) -> None:
         """Count a fault; log it with its traceback if it is the first of its kind here."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):  # it happens after the runtime was closed, too
             self._counters.add("internal_errors", where)
         kind = (where, f"{type(error).__name__}: {error}"[:80])
         if kind not in self._logged and len(self._logged) < 100:

@@ -11,12 +11,14 @@ from flask_mlmonitor.records import FieldFailure
 from flask_mlmonitor.request.endpoint import Predictor
 from flask_mlmonitor.request.observation import SUCCESS, Observation, Outcome
 from flask_mlmonitor.request.outputs import Answer, Output, answer_of, not_finite, outputs_of
+from flask_mlmonitor.request.payloads import listed
 from flask_mlmonitor.request.validation import acted_on
 
 NOTHING: Final = object()
 """Stands where nobody had an answer."""
 
 _NO_PREDICTIONS: Final = (401, 403, 404, 429)
+NO_CONTENT: Final = 204
 _UNREAD: Final = Answer(None, 200)
 
 
@@ -77,8 +79,6 @@ def _broken(observation: Observation) -> list[FieldFailure] | None:
     endpoint = observation.endpoint
     if not (observation.was_read and endpoint.concerns.validate):
         return None
-    if endpoint.on_invalid == "fallback" and endpoint.fallback is None:
-        return None
     if not observation.fields:
         return []
     return acted_on(observation.failures, strict=endpoint.strict) or None
@@ -87,7 +87,7 @@ def _broken(observation: Observation) -> list[FieldFailure] | None:
 def _refuse(observation: Observation, broken: Sequence[FieldFailure]) -> Any:
     """Answer invalid input by the fallback, or reject it."""
     error = "validation_error" if broken else "invalid_input"
-    if observation.endpoint.on_invalid == "fallback":
+    if observation.endpoint.on_invalid == "fallback" and observation.endpoint.fallback:
         return _fall_back(observation, "invalid_input", error, last=True)
     observation.finish(Outcome("invalid", error))
     if broken:
@@ -158,6 +158,8 @@ def _fall_back(observation: Observation, reason: str, error: str, *, last: bool 
     status, outputs = _read(observation, value)
     if not_finite(outputs) or status >= 500:
         observation.finish(Outcome("error", error))
+        if last and not_finite(outputs):
+            raise NaNPrediction
         return value if last else NOTHING
     observation.finish(Outcome("fallback", error, reason), outputs)
     return value
@@ -169,8 +171,10 @@ def _call_fallback(observation: Observation) -> Any:
         return observation.route.app.ensure_sync(fallback)(*observation.args, **observation.kwargs)
     if not observation.fields:
         raise ValueError("the payload has no rows that the fallback could predict")
-    predictions = fallback.predict([list(fields.values) for fields in observation.fields])
-    predictions = predictions.tolist() if hasattr(predictions, "tolist") else list(predictions)
+    rows = [list(fields.values or (fields.extra or {}).values()) for fields in observation.fields]
+    predictions = listed(fallback.predict(rows))
+    if not isinstance(predictions, list) or len(predictions) != len(rows):
+        raise ValueError(f"the fallback's predict returned no list of {len(rows)} predictions")
     return {"predictions": predictions} if observation.batch else {"prediction": predictions[0]}
 
 
@@ -179,7 +183,7 @@ def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
     answer = _UNREAD
     try:
         answer = answer_of(value)
-        if answer.status >= 300:
+        if answer.status >= 300 or answer.status == NO_CONTENT:
             return answer.status, ()
         custom = observation.endpoint.output
         body = answer.body if custom is None else custom(value)

@@ -1,22 +1,15 @@
 """What a decorator was told about its route."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
-from flask_mlmonitor._app import Declaration
+from flask_mlmonitor._app import BaselineOrPath, Declaration, declare
 from flask_mlmonitor.exceptions import ConfigError, one_of
-from flask_mlmonitor.stats.baseline import Baseline
 
 OTHER: Final = "__other__"
-TASKS: Final = ("classification", "regression")
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ON_INVALID: Final = ("flag", "fallback", "reject")
 _ON_NAN: Final = ("error", "flag")
-
-BaselineOrPath = Baseline | str | Path | None
 
 
 @runtime_checkable
@@ -69,6 +62,8 @@ class Endpoint:
         ):
             if value not in allowed:
                 raise ConfigError(key, value, f"use {one_of(allowed)}")
+        if self.on_invalid == "fallback" and not self.concerns.fall_back:
+            raise ConfigError("on_invalid", "fallback", "use monitor.prediction, which has one")
         if callable(self.version) and not self.versions:
             raise ConfigError("versions", (), "name the versions that the callable may return")
         names = [*self.versions, OTHER] if callable(self.version) else [self.version]
@@ -76,28 +71,3 @@ class Endpoint:
             name: declare(self.model, name, task=self.task, baseline=self.baseline)
             for name in names
         }
-
-    def declaration(self) -> Declaration:
-        """Return the declaration of the version that answers the current request."""
-        version = self.version() if callable(self.version) else self.version
-        known = self.declarations.get(version)
-        return self.declarations[OTHER] if known is None else known
-
-
-def declare(
-    model: str, version: str, *, task: str | None = None, baseline: BaselineOrPath = None
-) -> Declaration:
-    """Return a checked declaration.
-
-    :raises ConfigError: for a wrong name or an unknown task.
-    """
-    names: dict[str, object] = {"model": model, "version": version}
-    for key, value in names.items():
-        if not isinstance(value, str) or not _NAME.fullmatch(value):
-            raise ConfigError(key, value, "use 1 to 64 letters, digits, dots, dashes, underscores")
-    if task is not None and task not in TASKS:
-        raise ConfigError("task", task, f"use {one_of(TASKS)}")
-    if baseline is not None and not isinstance(baseline, Baseline | str | Path):
-        raise ConfigError("baseline", baseline, "give a Baseline, or the path of its file")
-    path = Path(baseline) if isinstance(baseline, str) else baseline
-    return Declaration(model=model, version=version, task=task, baseline=path)

@@ -5,6 +5,8 @@ import random
 import time
 from typing import Final
 
+LONGEST_ID: Final = 256
+
 _VERSION: Final = 0x7 << 76
 _VARIANT: Final = 0x2 << 62
 _RANDOM: Final = ~((0xF << 76) | (0x3 << 62)) & ((1 << 80) - 1)
@@ -27,3 +29,8 @@ def new_id() -> str:
     bits = _generator.getrandbits(80) & _RANDOM | _VERSION | _VARIANT
     x = f"{time.time_ns() // 1_000_000 << 80 | bits:032x}"
     return f"{x[:8]}-{x[8:12]}-{x[12:16]}-{x[16:20]}-{x[20:]}"
+
+
+def is_id(value: object) -> bool:
+    """Return whether ground truth can name a prediction by this value."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID

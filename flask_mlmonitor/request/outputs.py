@@ -15,7 +15,7 @@ PREDICTIONS: Final = ("prediction", "predictions", "outputs", "result", "label",
 PROBABILITIES: Final = ("probability", "probabilities", "proba", "scores")
 LABELS: Final = ("label", "class")
 LONGEST_TEXT: Final = 256
-_PLAIN: Final = frozenset((float, int, str, bool, list, dict, type(None)))
+_PLAIN: Final = frozenset((float, int, str, bool, dict, type(None)))
 _OK: Final = 200
 
 
@@ -83,7 +83,9 @@ def outputs_of(body: Any, rows: int, *, batch: bool) -> list[Output] | None:
         if probability is None and key in LABELS and "score" in body:
             return _beside(prediction, body["score"], rows, batch=batch)
     if type(prediction) not in _PLAIN:
-        prediction, probability = listed(prediction), listed(probability)
+        prediction = listed(prediction)
+    if type(probability) not in _PLAIN:
+        probability = listed(probability)
     if batch:
         return _per_row(prediction, probability, rows)
     return _single(prediction, probability)
@@ -126,7 +128,7 @@ def _per_row(predictions: Any, probabilities: Any, rows: int) -> list[Output] | 
     if not isinstance(probabilities, list) or len(probabilities) != rows:
         probabilities = [None] * rows
     outputs: list[Output] = []
-    for prediction, probability in zip(listed(predictions), probabilities, strict=True):
+    for prediction, probability in zip(predictions, probabilities, strict=True):
         single = _single(prediction, probability)
         if single is None:
             return None
@@ -164,7 +166,7 @@ def _text(data: str | bytes) -> Any:
         return _json(data)
     except ValueError:
         text = data.decode(errors="replace") if isinstance(data, bytes) else data
-        return text
+        return text or None
 
 
 def _json(data: str | bytes) -> Any:

@@ -71,7 +71,7 @@ def rows_of(body: Any) -> Payload:
     >>> rows_of([{"age": 41}, {"age": 42}]).batch
     True
     >>> rows_of({"instances": [[41, "a"]]})
-    Payload(rows=([41, 'a'],), batch=True)
+    Payload(rows=[[41, 'a']], batch=True)
     """
     if isinstance(body, dict):
         if "instances" in body and _is_table(body["instances"]):
@@ -89,7 +89,7 @@ def listed(value: Any) -> Any:
     [{'age': 41}, [1, 2]]
     """
     if hasattr(value, "tolist"):
-        return value.tolist()
+        value = value.tolist()
     return [listed(one) for one in value] if isinstance(value, list | tuple) else value
 
 

@@ -1,23 +1,18 @@
-"""The decorator around a view, and predictions recorded by hand."""
+"""The decorator around a view."""
 
 import functools
 import logging
-import time as clock
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from inspect import iscoroutinefunction
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from flask import current_app, has_request_context, request
 
 from flask_mlmonitor._app import EXTENSION, AppState, Declaration
-from flask_mlmonitor.exceptions import ConfigError
-from flask_mlmonitor.records import STATUSES, Served
+from flask_mlmonitor.records import STATUSES
 from flask_mlmonitor.request.call import answer
-from flask_mlmonitor.request.endpoint import Endpoint
-from flask_mlmonitor.request.ids import new_id
+from flask_mlmonitor.request.endpoint import OTHER, Endpoint
 from flask_mlmonitor.request.observation import Observation
-from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.route import route_of
 
 MARK: Final = "_mlmonitor_endpoint"
@@ -55,50 +50,6 @@ def monitor_view(endpoint: Endpoint, view: Callable[P, R]) -> Monitored[P, R]:
     return monitored  # type: ignore[return-value]
 
 
-def record_by_hand(
-    state: AppState,
-    declaration: Declaration,
-    features: Mapping[str, Any],
-    prediction: Any,
-    *,
-    prediction_id: str | None = None,
-    probability: Any = None,
-    latency: float | None = None,
-    time: datetime | None = None,
-) -> str:
-    """Journal and count a prediction that was made outside a request; return its id.
-
-    :raises ConfigError: for a time without a time zone or features that are no mapping.
-    """
-    if time is not None and time.tzinfo is None:
-        raise ConfigError("time", time, "give an aware datetime, such as datetime.now(UTC)")
-    if not isinstance(features, Mapping):
-        raise ConfigError("features", features, "give a mapping from name to value")
-    route = route_of(state, declaration)
-    key = new_id() if prediction_id is None else prediction_id
-    fields = route.order.fields([features])
-    served = Served(
-        route.schema,
-        key,
-        clock.time() if time is None else time.timestamp(),
-        _SUCCESS,
-        latency,
-        False,
-        route.rows(fields, [Output(prediction, probability)]),
-    )
-    with state.runtime.faults.guard("journal"):
-        state.runtime.journal.append(served)
-    with state.runtime.faults.guard("drain"):
-        state.runtime.drain_inline()
-    with state.runtime.faults.guard("counters"):
-        route.counters.begun()
-        route.counters.finished(_SUCCESS, 1, clock.time(), latency)
-        failures = route.validator.failures(fields)
-        if failures:
-            route.counters.broke(failures)
-    return key
-
-
 def _observe(
     endpoint: Endpoint, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Observation | None:
@@ -111,7 +62,7 @@ def _observe(
             if isinstance(state, AppState):
                 if not state.settings.enabled:
                     return None
-                route = route_of(state, endpoint.declaration())
+                route = route_of(state, _declaration(state, endpoint))
                 current = request._get_current_object()  # type: ignore[attr-defined]
                 return Observation(endpoint, route, current, args, kwargs)
     except Exception as error:  # noqa: BLE001  the boundary: before there is a runtime to guard it
@@ -120,11 +71,21 @@ def _observe(
     return None
 
 
+def _declaration(state: AppState, endpoint: Endpoint) -> Declaration:
+    if isinstance(endpoint.version, str):
+        return endpoint.declarations[endpoint.version]
+    with state.runtime.faults.guard("request"):
+        version = endpoint.version()
+        if version in endpoint.declarations:
+            return endpoint.declarations[version]
+    return endpoint.declarations[OTHER]
+
+
 _complained: set[tuple[str, str]] = set()
 
 
 def _complain(endpoint: Endpoint, problem: Exception | None) -> None:
-    kind = (endpoint.model, repr(problem))
+    kind = (endpoint.model, type(problem).__name__)
     if kind in _complained:
         return
     _complained.add(kind)

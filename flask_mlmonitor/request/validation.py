@@ -36,7 +36,7 @@ class Validator:
             forbid_unknown_fields=True,
             gc=False,
         )
-        self._by_hand = any(_mixed(feature) for feature in features)
+        self._by_hand = any(_present(feature) is Any for feature in features)
 
     def failures(self, rows: Iterable[Fields]) -> Sequence[FieldFailure]:
         """Return every rule that a field of *rows* broke."""
@@ -48,7 +48,7 @@ class Validator:
                 msgspec.convert(row.values, self._row)
                 if not self._by_hand and row.extra is None:
                     continue
-            except msgspec.ValidationError:
+            except (msgspec.ValidationError, UnicodeError):  # half a character is no UTF-8
                 pass
             failures += self._look(number, row)
         return failures

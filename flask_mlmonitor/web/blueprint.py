@@ -54,6 +54,8 @@ def _metrics() -> Response:
     refused = metrics_refusal(state)
     if refused is not None:
         return refused
+    if state.problem is not None:
+        return problem(503, "The monitor could not start", state.problem)
     body, content_type = render(state, request.headers.get("Accept"))
     return Response(body, content_type=content_type)
 

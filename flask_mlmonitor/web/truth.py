@@ -15,11 +15,11 @@ from flask_mlmonitor.clock import now
 from flask_mlmonitor.counters.requests import UNKNOWN, TruthCounters
 from flask_mlmonitor.exceptions import ConfigError, StoreError
 from flask_mlmonitor.records import GroundTruth
+from flask_mlmonitor.request.ids import LONGEST_ID
 from flask_mlmonitor.request.payloads import EXTERNAL_ID
 from flask_mlmonitor.store.truth import Claim, Verdict
 from flask_mlmonitor.web.problems import problem
 
-LONGEST_ID: Final = 256
 LATEST: Final = 253_402_300_800.0
 """The year 10000, in seconds since the epoch."""
 

@@ -66,7 +66,9 @@ def test_special_values_survive() -> None:
     assert found.values.tobytes() == block.values.tobytes()
 
 
-@pytest.mark.parametrize("data", [b"", MAGIC[:-1], b"MLMC\x02\x00\x00\x00", b"# a text\n", bytes(64)])
+@pytest.mark.parametrize(
+    "data", [b"", MAGIC[:-1], b"MLMC\x02\x00\x00\x00", b"# a text\n", bytes(64)]
+)
 def test_what_is_no_slot_file_is_refused(data: bytes) -> None:
     """Empty, cut within the magic, of a later version, or something else altogether."""
     with pytest.raises(UnreadableSlot):

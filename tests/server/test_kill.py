@@ -13,7 +13,7 @@ EVERY = 200
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["plain", "preload"])
 @pytest.mark.parametrize(
     ("threads", "kind"),
     [(1, ("--worker-class", "sync")), (3, ("--worker-class", "gthread", "--threads", "3"))],
