@@ -20,13 +20,9 @@ APP: Final = "example_service.app"
 ROOT: Final = Path(__file__).parents[1]
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
-# Windows and intervals for a replay in which a day lasts seconds. Pressure is missing in one
-# weather report of ten: known, and no reason for an alert.
+# An interval for a replay in which a day lasts seconds.
 SETTINGS: Final = {
-    "FLASK_MLMONITOR_WINDOWS": "1m,5m,15m",
     "FLASK_MLMONITOR_EVALUATION_INTERVAL": "5",
-    "FLASK_MLMONITOR_ALERT_FOR": "0",
-    "FLASK_MLMONITOR_MISSING_WARNING": "0.25",
 }
 
 

@@ -1,8 +1,7 @@
 """The extension object: wiring only."""
 
-import os
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -19,24 +18,24 @@ from flask_mlmonitor._app import (
     declare,
     load_baseline,
 )
+from flask_mlmonitor.background.folders import check_folder
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import UNKNOWN, TruthCounters
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.metrics import MonitorCollector
+from flask_mlmonitor.request.boundary import Boundary
 from flask_mlmonitor.request.by_hand import record_by_hand
 from flask_mlmonitor.request.endpoint import Concerns, Endpoint, Fallback, Version
 from flask_mlmonitor.request.ids import new_id
-from flask_mlmonitor.request.observation import SIGNATURE
-from flask_mlmonitor.request.prediction import MARK, Monitored, monitor_view
+from flask_mlmonitor.request.prediction import Monitored, declared_by, monitor_view
 from flask_mlmonitor.request.route import route_of
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
 from flask_mlmonitor.web.truth import record_values
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from prometheus_client.registry import Collector
 
 P = ParamSpec("P")
@@ -78,7 +77,7 @@ class MLMonitor:
         if EXTENSION in app.extensions:
             raise ConfigError("init_app", app.name, "call it once for an app")
         settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
-        _check_folder(settings)
+        check_folder(settings)
         _check_effect(settings)
         Database(settings.store_url)
         reference = weakref.ref(app)
@@ -88,7 +87,7 @@ class MLMonitor:
             Path(app.root_path),
             settings,
             self._registered,
-            lambda: _declared_by(reference()),
+            lambda: declared_by(reference()),
             self._authorize,
         )
         self._root = state.root
@@ -98,7 +97,7 @@ class MLMonitor:
         app.extensions[EXTENSION] = state
         weakref.finalize(app, state.close)
         if settings.enabled:
-            app.wsgi_app = _Boundary(app.wsgi_app, state)  # type: ignore[method-assign]
+            app.wsgi_app = Boundary(app.wsgi_app, lambda: _open(state))  # type: ignore[method-assign]
             add_routes(app, settings)
 
     def prediction(
@@ -314,18 +313,6 @@ def _check_baseline(endpoint: Endpoint, root: Path) -> None:
         return
 
 
-def _check_folder(settings: Settings) -> None:
-    """Refuse a chosen data folder that cannot be made or written, without making it."""
-    if not settings.data_dir_set:
-        return
-    folder = settings.data_dir
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise ConfigError(
-            "MLMONITOR_DATA_DIR", str(folder), f"{nearest} is not writable: set a folder that is"
-        )
-
-
 def _check_effect(settings: Settings) -> None:
     """Refuse to promise privacy that this version does not give; warn of the other keys."""
     remedy = "this version records every feature as it is sent; leave it out with features="
@@ -336,38 +323,6 @@ def _check_effect(settings: Settings) -> None:
         LOGGER.warning(
             "These keys have no effect in this version: %s.", ", ".join(settings.without_effect)
         )
-
-
-class _Boundary:
-    """The outermost layer of a monitored app.
-
-    It opens the process's runtime before its first request, whatever that asks for, and adds the
-    monitor's headers to the answer as it starts: no response object is touched, whether it is
-    the view's own, a cached one, or an error handler's.
-    """
-
-    def __init__(self, wsgi_app: "WSGIApplication", state: AppState) -> None:
-        self._wsgi_app = wsgi_app
-        self._state = state
-        self._pid = 0
-
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        pid = os.getpid()
-        if self._pid != pid:
-            self._pid = pid
-            _open(self._state)
-        signature: dict[str, str] = {}
-        environ[SIGNATURE] = signature
-
-        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            if signature:
-                kept = [pair for pair in headers if pair[0] not in signature]
-                headers = [*kept, *signature.items()]
-            return start_response(status, headers, *exc_info)
-
-        return self._wsgi_app(environ, start)
 
 
 def _open(state: AppState) -> None:
@@ -383,14 +338,3 @@ def _open(state: AppState) -> None:
         for declaration in state.declarations():
             route_of(state, declaration)
             TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))
-
-
-def _declared_by(app: Flask | None) -> Iterator[Declaration]:
-    """Yield the models of an app's monitored views, functions and classes alike."""
-    for view in {} if app is None else app.view_functions.values():
-        view_class = getattr(view, "view_class", None)
-        methods = getattr(view_class, "methods", None) or ()
-        for function in (view, *(getattr(view_class, name.lower(), None) for name in methods)):
-            endpoint = getattr(function, MARK, None)
-            if isinstance(endpoint, Endpoint):
-                yield from endpoint.declarations.values()

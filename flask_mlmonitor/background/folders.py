@@ -53,6 +53,21 @@ class Folders:
         return cls(data, f"sqlite:///{data / 'mlmonitor.sqlite3'}")
 
 
+def check_folder(settings: Settings) -> None:
+    """Refuse a chosen data folder that cannot be made or written, without making it.
+
+    :raises ConfigError: naming what is in the way.
+    """
+    if not settings.data_dir_set:
+        return
+    folder = settings.data_dir
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(
+            "MLMONITOR_DATA_DIR", str(folder), f"{nearest} is not writable: set a folder that is"
+        )
+
+
 def _private_folder(wanted: Path) -> Path:
     """Return a folder of this user's for *wanted*, the same in every worker."""
     digest = hashlib.blake2s(str(wanted.absolute()).encode(), digest_size=4).hexdigest()

@@ -2,11 +2,11 @@
 
 import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
-from flask import current_app, has_request_context, request
+from flask import Flask, current_app, has_request_context, request
 
 from flask_mlmonitor._app import EXTENSION, AppState, Declaration
 from flask_mlmonitor.records import STATUSES
@@ -102,3 +102,14 @@ def _complain(endpoint: Endpoint, problem: Exception | None) -> None:
 def _synchronous(view: Callable[..., Any]) -> Callable[..., Any]:
     """Return a view that runs an ``async def`` one the way Flask does."""
     return lambda *args, **kwargs: current_app.ensure_sync(view)(*args, **kwargs)
+
+
+def declared_by(app: Flask | None) -> Iterator[Declaration]:
+    """Yield the models of an app's monitored views, functions and classes alike."""
+    for view in {} if app is None else app.view_functions.values():
+        view_class = getattr(view, "view_class", None)
+        methods = getattr(view_class, "methods", None) or ()
+        for function in (view, *(getattr(view_class, name.lower(), None) for name in methods)):
+            endpoint = getattr(function, MARK, None)
+            if isinstance(endpoint, Endpoint):
+                yield from endpoint.declarations.values()

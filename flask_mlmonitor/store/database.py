@@ -86,7 +86,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        for engine in (self._writer, self._reader):
+        for engine in (self._reader, self._writer):  # the last one takes the WAL with it
             if engine is not None:
                 engine.dispose()
         self._writer = self._reader = None

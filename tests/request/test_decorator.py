@@ -160,7 +160,6 @@ def test_a_streamed_answer_is_counted_not_parsed(
     assert service.tally() == SUCCESS
 
 
-@pytest.mark.xfail(reason="an empty body is stored as the prediction ''")
 def test_an_empty_answer_is_a_prediction_without_a_value(serve: "Serve") -> None:
     """A view that only takes note of something succeeds too."""
     service = serve(lambda: ("", 204))

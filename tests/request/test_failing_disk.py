@@ -65,7 +65,6 @@ def live(make_service: "MakeService", production: dict[str, Any]) -> "Service":
     return service
 
 
-@pytest.mark.xfail(reason="a journal that cannot be written is counted, but never logged")
 def test_a_disk_that_takes_no_journal_is_logged(
     live: "Service", caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -249,7 +248,6 @@ def test_a_monitor_opens_when_the_way_is_free(closed: "Service", way: Path) -> N
     assert closed.client.get("/metrics").status_code == 200
 
 
-@pytest.mark.xfail(reason="IndexError in Slot.write, and again in Faults.happened: a 500 of ours")
 def test_a_request_that_outlives_the_runtime(live: "Service") -> None:
     """At the end of a process a thread may still be answering: it does, and is recorded."""
     ask(live)

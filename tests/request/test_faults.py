@@ -161,7 +161,6 @@ def test_a_value_whose_every_method_raises(serve: "Serve", baseline: Baseline) -
     assert "faults journal" not in service.tally()
 
 
-@pytest.mark.xfail(reason="the fault is logged, but not counted, and the request neither")
 @pytest.mark.parametrize("version", [bug, lambda: ["unhashable"]], ids=["raises", "list"])
 def test_a_version_that_cannot_be_told(
     service: "Service", caplog: pytest.LogCaptureFixture, version: Callable[[], Any]
@@ -176,7 +175,6 @@ def test_a_version_that_cannot_be_told(
     assert len(errors(caplog)) == 1
 
 
-@pytest.mark.xfail(reason="each text of an exception is kept for ever and logged anew")
 def test_a_version_that_fails_in_many_ways_is_not_logged_each_time(
     service: "Service", caplog: pytest.LogCaptureFixture
 ) -> None:

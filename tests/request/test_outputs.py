@@ -232,7 +232,6 @@ def test_a_prediction_that_is_no_finite_number(serve: "Serve", body: Any) -> Non
     assert service.tally() == NAN_ERROR
 
 
-@pytest.mark.xfail(reason="only the outermost list, tuple or array is turned into a list")
 @pytest.mark.parametrize(
     "prediction",
     [[(0.5, NAN)], [np.array([0.5, NAN])], [np.float32(0.5), np.float32("nan")]],

@@ -37,6 +37,7 @@ POISON: dict[str, Mapping[str, Any]] = {
     "5000-digits": {"data": b'{"age": ' + b"9" * 5000 + b"}", "content_type": JSON},
     "long-fraction": {"data": b'{"age": 0.' + b"3" * 10_000 + b"}", "content_type": JSON},
     "nan": {"data": b'{"age": NaN, "income": -Infinity}', "content_type": JSON},
+    "surrogate-value": {"data": rb'{"age": "\ud800"}', "content_type": JSON},
     "surrogate-key": {"data": rb'{"\udfff": 1, "age": 41}', "content_type": JSON},
     "nul": {"data": rb'{"age\u0000": "\u0000", "\u0000": 0}', "content_type": JSON},
     "raw-nul": {"data": b'{"age": "\x00"}', "content_type": JSON},
@@ -158,7 +159,7 @@ def test_headers_that_nobody_means_well_with(serve: "Serve") -> None:
     assert service.row().external_id is None
 
 
-texts = st.text(st.characters(codec="utf-8") | st.just("\0"), max_size=8)
+texts = st.text(st.characters(codec="utf-8") | st.sampled_from("\ud800\udfff\0"), max_size=8)
 names = st.sampled_from(["age", "income", "plan", "member", "instances", "0"]) | texts
 scalars = st.one_of(
     st.none(),
@@ -167,7 +168,7 @@ scalars = st.one_of(
     st.sampled_from([2**63, 2**64, -(2**63) - 1, 10**400, -(10**400)]),
     st.floats(),
     texts,
-    st.sampled_from(["free", "paid", "gold"]),
+    st.sampled_from(["free", "paid", "gold", "\udbff"]),
 )
 payloads = st.recursive(
     scalars,
