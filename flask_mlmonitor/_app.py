@@ -59,6 +59,16 @@ class AppState:
     _built: dict[Declaration, object] = field(default_factory=dict)
     _opening: threading.RLock = field(default_factory=threading.RLock)
 
+    def __post_init__(self) -> None:
+        reference = weakref.ref(self)
+
+        def renew() -> None:
+            state = reference()
+            if state is not None:  # another thread of the parent may have held it
+                state._opening = threading.RLock()
+
+        os.register_at_fork(after_in_child=renew)
+
     @property
     def runtime(self) -> Runtime:
         """The runtime of this process; opened at first use, and anew after a fork."""

@@ -13,6 +13,7 @@ def drained(app: Flask, timeout: float = 10.0) -> list[Prediction]:
     :param timeout: seconds to wait for another process that is draining.
     """
     with app.app_context():
-        runtime = current_state().runtime
-        runtime.flush(timeout)
-        return list(read_predictions(runtime.database))
+        state = current_state()
+        state.runtime.flush(timeout)
+        stored = read_predictions(state.runtime.database)
+        return [prediction for prediction in stored if prediction.app == state.name]

@@ -209,7 +209,7 @@ def runtime_for(settings: Settings, *, testing: bool) -> Runtime:
         if runtime is None:
             runtime = _runtimes[key] = Runtime(settings, folders, inline=False)
             runtime.start()
-        elif runtime.folders.store_url != folders.store_url:
+        elif settings.store_url_set and runtime.folders.store_url != folders.store_url:
             remedy = f"apps that share the data folder {folders.data} must share the store too"
             raise ConfigError("MLMONITOR_STORE_URL", folders.store_url, remedy)
         return runtime

@@ -79,7 +79,6 @@ def test_what_ends_a_process_passes(make_slot: MakeSlot) -> None:
     assert counts(slot) == {}
 
 
-@pytest.mark.xfail(reason="a slot without files raises IndexError, which happened() lets through")
 def test_a_fault_that_cannot_be_counted_is_still_held_back(
     folder: Path, make_slot: MakeSlot, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -94,7 +93,6 @@ def test_a_fault_that_cannot_be_counted_is_still_held_back(
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-@pytest.mark.xfail(reason="a slot without files raises IndexError, which happened() lets through")
 def test_a_fault_in_a_forked_child_is_held_back(make_slot: MakeSlot) -> None:
     """A request that forks goes on in both processes; the child has no slot of these counters."""
     faults = Faults(MonitorCounters(make_slot()))

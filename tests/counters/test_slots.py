@@ -159,25 +159,22 @@ def test_a_child_does_not_keep_its_dead_parents_slot(folder: Path, make_slot: Ma
 
 
 def test_the_number_of_files_is_that_of_processes_at_once(folder: Path) -> None:
-    """Forty lives, three at a time, watched by a scrape: three slots, or one more."""
-    stop = threading.Event()
+    """Forty lives, three at a time; few more when a scrape looks at each slot all the while."""
 
     def scrape() -> None:
-        while not stop.is_set():
+        while True:
             list(read_slots(Slot(folder)))
 
-    watcher = threading.Thread(target=scrape)
-    watcher.start()
+    watcher = Child(scrape)
     try:
         for _ in range(13):
             with ExitStack() as stack:
                 for _ in range(3):
                     stack.enter_context(Child(lambda: counted(Slot(folder))))
     finally:
-        stop.set()
-        watcher.join()
+        watcher.kill()
     assert total(folder) == 39 * 5
-    assert 3 <= len(list(folder.glob("*.cells"))) <= 4
+    assert 3 <= len(list(folder.glob("*.cells"))) <= 6
 
 
 def test_a_closed_slot_is_given_back(folder: Path, make_slot: MakeSlot) -> None:

@@ -147,6 +147,17 @@ def test_a_returned_object_is_the_one_that_flask_gets(service: "Service") -> Non
     assert returned == kept
 
 
+def test_a_response_that_the_view_keeps_is_not_signed(serve: "Serve") -> None:
+    """One object for every caller: each answer has its own id, the object has none."""
+    kept = Response('{"prediction": 1}', mimetype=JSON)
+    service = serve(lambda: kept)
+    answers = [service.post() for _ in range(3)]
+    ids = [answer.headers.getlist("X-Prediction-ID") for answer in answers]
+
+    assert ids == [[row.id] for row in service.rows()]
+    assert list(kept.headers) == [("Content-Type", JSON), ("Content-Length", "17")]
+
+
 @pytest.mark.parametrize("view", [generated, streamed])
 def test_a_streamed_answer_is_counted_not_parsed(
     serve: "Serve", assert_unaltered: "AssertUnaltered", view: Callable[..., Any]

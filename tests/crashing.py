@@ -1,0 +1,74 @@
+"""Processes that die at a chosen step of what they do.
+
+A step is a call into the operating system or the database: before it, the process is gone, or
+right behind it. Counting them needs no seam in the code, and misses none.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import FrameType
+from typing import Any, Final
+
+from tests.processes import run_in_child
+
+DIED: Final = 99
+STEPS: Final = frozenset(
+    ("close", "commit", "execute", "executemany", "flock", "ftruncate", "mkdir", "open", "pread",
+     "pwrite", "rename", "rollback", "unlink", "write")
+)  # fmt: skip
+
+
+def crashes(work: Callable[[], object], *, room: str) -> Iterator[str]:
+    """Run *work* again and again in a child that dies one step later each time.
+
+    The caller restores the world between two runs. Yields what the child died at, and ends when a
+    child lived to the end.
+
+    :param room: only steps that this package of ours takes count, however deep the call.
+    """
+    number = 0
+    while True:
+        reader, writer = os.pipe()
+        try:
+            status = run_in_child(partial(_die_at, number, writer, work, room))
+            os.close(writer)
+            step = os.read(reader, 200).decode()
+        finally:
+            os.close(reader)
+        if status == 0:
+            return
+        assert status == DIED, status
+        yield step
+        number += 1
+
+
+def _die_at(number: int, pipe: int, work: Callable[[], object], room: str) -> None:
+    left = number
+
+    def watch(frame: FrameType, event: str, function: Any) -> None:
+        nonlocal left
+        if event not in ("c_call", "c_return") or function.__name__ not in STEPS:
+            return
+        if not _comes_from(frame, room):
+            return
+        if left == 0:
+            when = "before" if event == "c_call" else "behind"
+            os.write(pipe, f"{when} {function.__name__} in {frame.f_code.co_name}".encode())
+            os._exit(DIED)
+        left -= 1
+
+    sys.setprofile(watch)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+
+
+def _comes_from(frame: FrameType | None, room: str) -> bool:
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(room):
+            return True
+        frame = frame.f_back
+    return False
