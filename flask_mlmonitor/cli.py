@@ -2,8 +2,9 @@
 
 import json
 import signal
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from flask.cli import AppGroup
@@ -21,6 +22,8 @@ from flask_mlmonitor.store.reading import (
     read_totals,
 )
 
+_ENDINGS: Final = (signal.SIGTERM, signal.SIGINT)
+
 cli = AppGroup("mlmonitor", help="Monitor the models that this app serves.")
 baseline_group = AppGroup("baseline", help="Baselines: what the data looked like in training.")
 cli.add_command(baseline_group)
@@ -34,11 +37,15 @@ def worker() -> None:
 
     Example: flask --app service mlmonitor worker
     """
+    # Waited for, not handled: a handler that stops the thread could find its lock held.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     runtime = _runtime()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runtime.stop())
+    working = threading.Thread(target=runtime.work, name="mlmonitor-worker")
+    working.start()
     click.echo(f"Draining {runtime.spool.path} into the store.", err=True)
-    runtime.work()
+    signal.sigwait(_ENDINGS)
+    runtime.stop()
+    working.join()
     runtime.close()
 
 
@@ -66,7 +73,13 @@ def status(as_json: bool) -> None:
 
 @baseline_group.command("build", with_appcontext=False)
 @click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write, JSON.",
+)
 @click.option("--target", help="The column with the ground truth; not a feature.")
 @click.option("--predictions", help="The column with the model's predictions; not a feature.")
 @click.option("--probabilities", help="The column with the model's probabilities; not a feature.")
@@ -81,9 +94,11 @@ def build_baseline(data: Path, output: Path, **options: Any) -> None:
     read = Baseline.from_parquet if data.suffix == ".parquet" else Baseline.from_csv
     try:
         baseline = read(data, **options)
+        baseline.save(output)
     except MLMonitorError as error:
         raise click.ClickException(str(error)) from None
-    baseline.save(output)
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from None
     click.echo(f"{output}: {len(baseline.features)} features, {baseline.n} rows")
 
 

@@ -1,7 +1,7 @@
 """Processes that die at a chosen step of what they do.
 
-A step is a call into the operating system or the database: before it, the process is gone, or
-right behind it. Counting them needs no seam in the code, and misses none.
+A step is a call that changes something outside of the process: a file, a lock, the database. Right
+before it, the process is gone. Counting them needs no seam in the code, and misses none.
 """
 
 import os
@@ -15,16 +15,16 @@ from tests.processes import run_in_child
 
 DIED: Final = 99
 STEPS: Final = frozenset(
-    ("close", "commit", "execute", "executemany", "flock", "ftruncate", "mkdir", "open", "pread",
-     "pwrite", "rename", "rollback", "unlink", "write")
+    ("close", "commit", "execute", "executemany", "flock", "ftruncate", "mkdir", "open", "pwrite", 
+     "rename", "rollback", "unlink", "write")
 )  # fmt: skip
 
 
 def crashes(work: Callable[[], object], *, room: str) -> Iterator[str]:
     """Run *work* again and again in a child that dies one step later each time.
 
-    The caller restores the world between two runs. Yields what the child died at, and ends when a
-    child lived to the end.
+    The caller restores the world between two runs. Yields the call that the child died before,
+    and ends when a child lived to the end.
 
     :param room: only steps that this package of ours takes count, however deep the call.
     """
@@ -49,13 +49,10 @@ def _die_at(number: int, pipe: int, work: Callable[[], object], room: str) -> No
 
     def watch(frame: FrameType, event: str, function: Any) -> None:
         nonlocal left
-        if event not in ("c_call", "c_return") or function.__name__ not in STEPS:
-            return
-        if not _comes_from(frame, room):
+        if event != "c_call" or function.__name__ not in STEPS or not _comes_from(frame, room):
             return
         if left == 0:
-            when = "before" if event == "c_call" else "behind"
-            os.write(pipe, f"{when} {function.__name__} in {frame.f_code.co_name}".encode())
+            os.write(pipe, function.__name__.encode())
             os._exit(DIED)
         left -= 1
 

@@ -158,7 +158,6 @@ def test_a_child_is_drained_by_its_own_thread(
     assert len(service.rows()) == 2
 
 
-@pytest.mark.xfail(reason="the lock of AppState is not renewed in a child: its first request hangs")
 def test_a_fork_while_another_thread_opens_the_monitor(forking: "Service") -> None:
     """The child inherits a lock that nobody will ever give back, and must not wait for it."""
     held, done = threading.Event(), threading.Event()

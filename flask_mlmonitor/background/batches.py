@@ -77,9 +77,9 @@ def ids_of(record: Served) -> list[str]:
     >>> ids_of(Served(0, "order-7", 0.0, 0, None, False, [Row([1])]))
     ['order-7']
     """
-    if not record.batch:
-        return [record.id]
-    return [f"{record.id}:{number}" for number in range(len(record.rows) or 1)]
+    if record.batch or len(record.rows) > 1:
+        return [f"{record.id}:{number}" for number in range(len(record.rows) or 1)]
+    return [record.id]
 
 
 def rows_of(timed: Sequence[tuple[Served, float]], meaning: Meaning) -> list[tuple[Any, ...]]:

@@ -9,8 +9,10 @@ import msgspec
 
 from flask_mlmonitor.background.batches import Meaning, batch_of, ids_of
 from flask_mlmonitor.clock import Clock, now
+from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import MonitorCounters
 from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.journal.frames import rows_of
 from flask_mlmonitor.journal.spool import Chunk, Segment, Spool, State
 from flask_mlmonitor.records import Gap, Served
 from flask_mlmonitor.store.database import Database
@@ -63,6 +65,7 @@ class Drain:
         self._clock = clock
         self._offsets: dict[str, int] | None = None
         self._removed: list[str] = []
+        self._foreign: set[Path] = set()
 
     def run_once(self, limit: int) -> int:
         """Move about *limit* rows; return how many were moved.
@@ -87,6 +90,8 @@ class Drain:
         for path in self._spool.segments():
             try:
                 with Segment(path) as segment:
+                    if segment.foreign:
+                        continue
                     offset = max(offsets.get(path.name, 0), segment.start)
                     waiting = path.stat().st_size - offset
                     if waiting > 0:
@@ -111,6 +116,8 @@ class Drain:
                         moved += self._record(segment, offset, chunk)
                     if chunk.end:
                         self._finish(segment, chunk.state)
+                    if chunk.state is State.FOREIGN:
+                        self._warn_of(path)
                     if chunk.state is not State.MORE:
                         break
         except FileNotFoundError:  # another drain finished it
@@ -132,7 +139,7 @@ class Drain:
             self._one_by_one(segment, offset, chunk, error)
         if chunk.lost is not None:
             self._counters.add("dropped", "corrupt", amount=chunk.lost.count)
-        return sum([len(record.rows) or 1 for record in records if isinstance(record, Served)])
+        return sum(map(rows_of, records))
 
     def _one_by_one(self, segment: Segment, offset: int, chunk: Chunk, error: Exception) -> None:
         """Record a chunk record by record; what the store refuses goes to the dead letters."""
@@ -148,7 +155,7 @@ class Drain:
                 letter = msgspec.msgpack.encode(records)
                 bury(self._database, span, self._clock(), repr(refused)[:1000], letter)
                 self._moved_to(span)
-                self._counters.add("dropped", "rejected")
+                self._counters.add("dropped", "rejected", amount=sum(map(rows_of, records)))
             offset = single.offset
 
     def _apply(self, segment: Segment, span: Span, records: Sequence[Served | Gap]) -> None:
@@ -173,6 +180,15 @@ class Drain:
         if state is State.TORN:
             self._counters.add("torn")
         self._removed.append(segment.path.name)
+
+    def _warn_of(self, path: Path) -> None:
+        if path not in self._foreign:
+            self._foreign.add(path)
+            LOGGER.warning(
+                "%s is no segment of this version's format: it is left alone. If a later version "
+                "of flask-mlmonitor wrote it, that version will drain it.",
+                path,
+            )
 
     def _tidy_up(self) -> None:
         if self._removed:

@@ -24,7 +24,7 @@ Fallback = Callable[..., Any] | Predictor
 Version = str | Callable[[], str]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Concerns:
     """What of a request is done: all of it, or one concern alone."""
 
@@ -34,7 +34,7 @@ class Concerns:
     fall_back: bool = False
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, slots=True)
 class Endpoint:
     """A monitored route, before it meets an app.
 

@@ -65,11 +65,20 @@ class Observation:
     :ivar was_read: whether reading and checking went well; if not, no policy acts.
     """
 
-    fields: Sequence[Fields] = ()
-    failures: Sequence[FieldFailure] = ()
-    batch = False
-    was_read = False
-    _started: float | None = None
+    __slots__ = (
+        "_request",
+        "_started",
+        "args",
+        "batch",
+        "endpoint",
+        "failures",
+        "fields",
+        "id",
+        "kwargs",
+        "route",
+        "time",
+        "was_read",
+    )
 
     def __init__(
         self,
@@ -86,6 +95,10 @@ class Observation:
         self._request = request
         self.id = new_id()
         self.time = time.time()
+        self.fields: Sequence[Fields] = ()
+        self.failures: Sequence[FieldFailure] = ()
+        self.batch = self.was_read = False
+        self._started: float | None = None
 
     def read(self) -> None:
         """Read the payload and check it, and count the request as in progress."""

@@ -32,7 +32,7 @@ def cross_origin_refusal() -> Response | None:
     A browser adds the password of HTTP Basic by itself, whoever's page asks it to.
     """
     origin = request.headers.get("Origin")
-    if origin is None or urlsplit(origin).netloc == request.host:
+    if origin is None or _host(origin) == request.host:
         return None
     return problem(403, "Forbidden", f"A page of {origin} may not change anything here.")
 
@@ -43,12 +43,24 @@ def metrics_refusal(state: AppState) -> Response | None:
     return None if expected is None else _compare(expected, "MLMONITOR_METRICS_TOKEN")
 
 
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
 def _compare(expected: str, key: str) -> Response | None:
-    given = request.authorization
-    token = None
-    if given is not None:
-        token = given.token if given.type == "bearer" else given.password
+    token = _token()
     if token is not None and hmac.compare_digest(token.encode(), expected.encode()):
         return None
     detail = f"Send the token of {key} as Bearer, or as the password of HTTP Basic."
     return problem(401, "Unauthorized", detail, {"WWW-Authenticate": 'Basic realm="mlmonitor"'})
+
+
+def _token() -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":  # as it stands: a token may hold "="
+        return token.strip()
+    given = request.authorization
+    return None if given is None else given.password

@@ -43,7 +43,7 @@ def warn_of_clash(state: AppState) -> None:
 def _changing(view: Callable[[AppState], Response]) -> Callable[[], Response]:
     def authorized() -> Response:
         state = current_state()
-        refused = refusal(state) or cross_origin_refusal()
+        refused = refusal(state) or cross_origin_refusal() or _standstill(state)
         return view(state) if refused is None else refused
 
     return authorized
@@ -51,13 +51,17 @@ def _changing(view: Callable[[AppState], Response]) -> Callable[[], Response]:
 
 def _metrics() -> Response:
     state = current_state()
-    refused = metrics_refusal(state)
+    refused = metrics_refusal(state) or _standstill(state)
     if refused is not None:
         return refused
-    if state.problem is not None:
-        return problem(503, "The monitor could not start", state.problem)
     body, content_type = render(state, request.headers.get("Accept"))
     return Response(body, content_type=content_type)
+
+
+def _standstill(state: AppState) -> Response | None:
+    if state.problem is None:
+        return None
+    return problem(503, "The monitor could not start", state.problem, {"Retry-After": "5"})
 
 
 def _health() -> Response:

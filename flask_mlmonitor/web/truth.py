@@ -41,6 +41,9 @@ class Item(NamedTuple):
 
 def post_ground_truth(state: AppState) -> Response:
     """Store one value, a batch's values, or a list of such items."""
+    if not request.is_json:
+        detail = f"Send Content-Type: application/json, not {request.mimetype or 'none at all'}."
+        return problem(415, "Unsupported media type", detail)
     try:
         body = request.get_json(silent=True)
     except HTTPException as error:
@@ -73,6 +76,8 @@ def record_values(state: AppState, prediction_id: str, value: Any, time: datetim
         )
     except ValueError as refused:
         raise ConfigError("ground truth", value, str(refused)) from None
+    if not state.settings.enabled:
+        return "pending"
     verdicts = state.runtime.record_ground_truth([claim])
     _tell(state, [claim], verdicts)
     return verdicts[0].result

@@ -1,0 +1,7 @@
+"""What Prometheus scrapes."""
+
+from flask_mlmonitor.metrics.collector import MonitorCollector, render
+from flask_mlmonitor.metrics.snapshot import Snapshot, take_snapshot
+from flask_mlmonitor.metrics.table import METRICS, Metric
+
+__all__ = ["METRICS", "Metric", "MonitorCollector", "Snapshot", "render", "take_snapshot"]

@@ -1,0 +1,154 @@
+"""What ``/metrics`` shows, and nothing is computed for it: cells are added up, results are read."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry
+from prometheus_client import Metric as Family
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.exposition import choose_encoder
+
+from flask_mlmonitor._app import AppState, load_baseline
+from flask_mlmonitor.counters.cells import Owner
+from flask_mlmonitor.counters.requests import MONITOR
+from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.metrics.snapshot import Cells, take_snapshot
+from flask_mlmonitor.metrics.table import (
+    AGE,
+    BUILD,
+    BYTES,
+    COUNTED,
+    COVERAGE,
+    DELAY,
+    LAG,
+    LATENCY,
+    MONITOR_COUNTED,
+    RATE,
+    UNREADABLE,
+    WORKERS,
+    Counted,
+    Metric,
+)
+from flask_mlmonitor.store.reading import read_totals
+
+
+class MonitorCollector:
+    """Collects an app's metrics from the counters of all processes of the host, and the store."""
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+
+    def describe(self) -> Iterable[Family]:
+        """Return nothing: registering must not collect."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """Yield a family for each metric that has a value."""
+        state = self._state
+        snapshot = take_snapshot(state)
+        models = {owner: cells for owner, cells in snapshot.cells.items() if owner != MONITOR}
+        for counted in COUNTED:
+            yield self._sum(counted, models)
+        for counted in MONITOR_COUNTED:
+            yield self._sum(counted, {MONITOR: snapshot.cells.get(MONITOR, {})})
+        yield self._histogram(LATENCY, models, "latency")
+        yield self._histogram(DELAY, models, "delay")
+        yield self._gauge(RATE, snapshot.rates.items())
+        yield self._gauge(WORKERS, [((), snapshot.workers)])
+        yield self._gauge(UNREADABLE, [((), snapshot.unreadable)])
+        yield self._gauge(BUILD, [((version("flask-mlmonitor"),), 1)])
+        for collect in (self._ages, self._backlog, self._coverage):
+            with state.runtime.faults.guard("metrics"):
+                yield from list(collect())
+
+    def _ages(self) -> Iterator[Family]:
+        ages = []
+        for declaration in self._state.declarations():
+            baseline = load_baseline(declaration.baseline, self._state.root)
+            if baseline is not None:
+                age = time.time() - baseline.created.timestamp()
+                ages.append((Owner(declaration.model, declaration.version), age))
+        yield self._gauge(AGE, ages)
+
+    def _backlog(self) -> Iterator[Family]:
+        runtime = self._state.runtime
+        try:
+            backlog = runtime.drain.backlog()
+        except StoreError:  # then nobody knows how much of the segments is stored already
+            yield self._gauge(BYTES, [((), runtime.spool.size())])
+            yield self._gauge(LAG, [])
+        else:
+            yield self._gauge(BYTES, [((), backlog.size)])
+            yield self._gauge(LAG, [((), backlog.lag)])
+
+    def _coverage(self) -> Iterator[Family]:
+        try:
+            totals = read_totals(self._state.runtime.database)
+        except StoreError:  # absent, not wrong, while the store is down
+            totals = []
+        shares = [(total, total.coverage) for total in totals]
+        yield self._gauge(
+            COVERAGE,
+            [((total.model, total.version), share) for total, share in shares if share is not None],
+        )
+
+    def _named(self, metric: Metric) -> str:
+        return self._state.settings.metrics_prefix + metric.name.removeprefix("ml")
+
+    def _sum(self, counted: Counted, owners: Mapping[Owner, Cells]) -> Family:
+        metric = counted.metric
+        kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+        own = metric.name.startswith("mlmonitor")
+        name = metric.name if own else self._named(metric)
+        family = kind(name, metric.help, labels=metric.labels)
+        for owner, cells in owners.items():
+            for cell, value in cells.items():
+                if cell[0] == counted.cell:
+                    family.add_metric((*(() if own else owner), *cell[1:]), value)
+        return family
+
+    def _histogram(
+        self, metric: Metric, owners: Mapping[Owner, Cells], cell: str
+    ) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(self._named(metric), metric.help, labels=metric.labels)
+        for owner, cells in owners.items():
+            bounds = sorted(
+                (float(name[1]), value)
+                for name, value in cells.items()
+                if name[0] == f"{cell}_bucket"
+            )
+            if bounds:
+                family.add_metric(owner, _cumulative(bounds), cells[f"{cell}_sum",])
+        return family
+
+    def _gauge(
+        self, metric: Metric, samples: Iterable[tuple[Sequence[str], float]]
+    ) -> GaugeMetricFamily:
+        own = metric.name.startswith("mlmonitor")
+        name = metric.name if own else self._named(metric)
+        family = GaugeMetricFamily(name, metric.help, labels=metric.labels)
+        for labels, value in samples:
+            family.add_metric(labels, value)
+        return family
+
+
+def render(state: AppState, accept: str | None) -> tuple[bytes, str]:
+    """Return the metrics in the format that *accept* prefers, and its content type."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(MonitorCollector(state))
+    encode, content_type = choose_encoder(accept or "")
+    return encode(registry), content_type
+
+
+def _cumulative(bounds: Sequence[tuple[float, float]]) -> list[tuple[str, float]]:
+    total = 0.0
+    buckets = []
+    for bound, count in bounds:
+        total += count
+        buckets.append(("+Inf" if bound == float("inf") else repr(bound), total))
+    return buckets

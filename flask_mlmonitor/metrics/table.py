@@ -1,0 +1,147 @@
+"""The names, kinds and labels of all metrics."""
+
+from typing import Final, NamedTuple
+
+_MODEL: Final = ("model", "version")
+
+
+class Metric(NamedTuple):
+    """One metric as the docs list it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+class Counted(NamedTuple):
+    """A counter or gauge that is a sum of cells: the cells' name, and their labels' names."""
+
+    metric: Metric
+    cell: str
+
+
+COUNTED: Final = (
+    Counted(
+        Metric(
+            "ml_predictions_total",
+            "counter",
+            (*_MODEL, "status"),
+            "Predictions by final outcome, one for each row.",
+        ),
+        "predictions",
+    ),
+    Counted(
+        Metric(
+            "ml_prediction_errors_total",
+            "counter",
+            (*_MODEL, "error_type"),
+            "Failed requests by type, one type for each.",
+        ),
+        "errors",
+    ),
+    Counted(
+        Metric(
+            "ml_validation_failures_total",
+            "counter",
+            (*_MODEL, "feature", "rule"),
+            "Fields that broke a rule of the baseline.",
+        ),
+        "failures",
+    ),
+    Counted(
+        Metric(
+            "ml_fallback_total",
+            "counter",
+            (*_MODEL, "reason"),
+            "Requests that the fallback answered.",
+        ),
+        "fallbacks",
+    ),
+    Counted(
+        Metric(
+            "ml_predictions_in_progress",
+            "gauge",
+            _MODEL,
+            "Requests that a view or fallback is answering.",
+        ),
+        "in_progress",
+    ),
+    Counted(
+        Metric(
+            "ml_ground_truth_total",
+            "counter",
+            (*_MODEL, "result"),
+            "Values of ground truth by what became of them.",
+        ),
+        "ground_truth",
+    ),
+)
+MONITOR_COUNTED: Final = (
+    Counted(
+        Metric(
+            "mlmonitor_internal_errors_total",
+            "counter",
+            ("where",),
+            "Faults of the monitor; none reached a request.",
+        ),
+        "internal_errors",
+    ),
+    Counted(
+        Metric(
+            "mlmonitor_records_dropped_total",
+            "counter",
+            ("reason",),
+            "Predictions that could not be recorded.",
+        ),
+        "dropped",
+    ),
+)
+LATENCY: Final = Metric(
+    "ml_prediction_latency_seconds",
+    "histogram",
+    _MODEL,
+    "How long view or fallback took, once for each request.",
+)
+DELAY: Final = Metric(
+    "ml_ground_truth_delay_seconds",
+    "histogram",
+    _MODEL,
+    "How long after its prediction the ground truth became known.",
+)
+RATE: Final = Metric(
+    "ml_requests_per_second",
+    "gauge",
+    _MODEL,
+    "Requests per second of this host, over MLMONITOR_THROUGHPUT_WINDOW.",
+)
+COVERAGE: Final = Metric(
+    "ml_ground_truth_coverage_ratio",
+    "gauge",
+    _MODEL,
+    "The share of predictions whose ground truth came.",
+)
+AGE: Final = Metric(
+    "ml_model_age_seconds", "gauge", _MODEL, "The age of the baseline, and so of the model."
+)
+BYTES: Final = Metric(
+    "mlmonitor_journal_bytes", "gauge", (), "Bytes in the journal that are not in the store yet."
+)
+LAG: Final = Metric(
+    "mlmonitor_drain_lag_seconds", "gauge", (), "The age of the oldest record not in the store yet."
+)
+WORKERS: Final = Metric(
+    "mlmonitor_workers", "gauge", (), "Processes of this host that are monitored now."
+)
+UNREADABLE: Final = Metric(
+    "mlmonitor_unreadable_slots", "gauge", (), "Files of counters that cannot be read."
+)
+BUILD: Final = Metric(
+    "mlmonitor_build_info", "gauge", ("version",), "Always 1; the version of flask-mlmonitor."
+)
+
+METRICS: Final[tuple[Metric, ...]] = (
+    *(counted.metric for counted in (*COUNTED, *MONITOR_COUNTED)),
+    *(LATENCY, DELAY, RATE, COVERAGE, AGE, BYTES, LAG, WORKERS, UNREADABLE, BUILD),
+)
+"""Every metric, with the default prefix."""
