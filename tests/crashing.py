@@ -1,38 +1,44 @@
 """Processes that die at a chosen step of what they do.
 
-A step is a call that changes something outside of the process: a file, a lock, the database. Right
+A step is a call that changes something outside of the process: a file, a lock, the database; right
 before it, the process is gone. Counting them needs no seam in the code, and misses none.
 """
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from itertools import count
 from types import FrameType
 from typing import Any, Final
 
 from tests.processes import run_in_child
 
 DIED: Final = 99
-STEPS: Final = frozenset(
-    ("close", "commit", "execute", "executemany", "flock", "ftruncate", "mkdir", "open", "pwrite", 
-     "rename", "rollback", "unlink", "write")
-)  # fmt: skip
+LASTING: Final = frozenset(("commit", "rename", "unlink"))
+"""The steps whose effect outlives the process: between two of them, it may die anywhere."""
+
+ALL: Final = LASTING | {
+    *("close", "execute", "executemany", "flock", "ftruncate", "mkdir", "open", "pwrite"),
+    *("rollback", "write"),
+}
 
 
-def crashes(work: Callable[[], object], *, room: str) -> Iterator[str]:
+def crashes(
+    work: Callable[[], object], *, room: str, before: Collection[str] = LASTING
+) -> Iterator[str]:
     """Run *work* again and again in a child that dies one step later each time.
 
     The caller restores the world between two runs. Yields the call that the child died before,
     and ends when a child lived to the end.
 
-    :param room: only steps that this package of ours takes count, however deep the call.
+    :param room: only what is called from this package of ours counts, however deep.
+    :param before: the calls that are steps.
     """
-    number = 0
-    while True:
+    for number in count():
         reader, writer = os.pipe()
         try:
-            status = run_in_child(partial(_die_at, number, writer, work, room))
+            status = run_in_child(partial(_die_at, number, writer, work, room, before))
             os.close(writer)
             step = os.read(reader, 200).decode()
         finally:
@@ -41,15 +47,16 @@ def crashes(work: Callable[[], object], *, room: str) -> Iterator[str]:
             return
         assert status == DIED, status
         yield step
-        number += 1
 
 
-def _die_at(number: int, pipe: int, work: Callable[[], object], room: str) -> None:
+def _die_at(
+    number: int, pipe: int, work: Callable[[], object], room: str, before: Collection[str]
+) -> None:
     left = number
 
     def watch(frame: FrameType, event: str, function: Any) -> None:
         nonlocal left
-        if event != "c_call" or function.__name__ not in STEPS or not _comes_from(frame, room):
+        if event != "c_call" or function.__name__ not in before or not _comes_from(frame, room):
             return
         if left == 0:
             os.write(pipe, function.__name__.encode())

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pytest
 from flask import Blueprint, Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -143,28 +142,6 @@ def test_a_second_call_for_an_app_is_refused(make_service: "MakeService") -> Non
         service.monitor.init_app(service.app)
     with pytest.raises(ConfigError, match="init_app"):
         MLMonitor(service.app)
-
-
-@pytest.mark.xfail(reason="every declared baseline is looked for below the first app's root")
-def test_each_app_finds_its_baselines_below_its_own_root(
-    make_service: "MakeService", tmp_path: Path
-) -> None:
-    """Two packages with a file each, and one monitor between them."""
-    monitor = MLMonitor()
-    frame = pd.DataFrame({"age": range(40)})
-    for name in ("shop", "bank"):
-        (tmp_path / name).mkdir()
-        Baseline.from_dataframe(frame).save(tmp_path / name / f"{name}.json")
-    views = {
-        name: monitor.prediction(name, baseline=f"{name}.json")(predict)
-        for name in ("shop", "bank")
-    }
-    for name, view in views.items():
-        service = make_service(name, monitor, root_path=tmp_path / name)
-        service.app.add_url_rule("/predict", "predict", view, methods=["POST"])
-
-        assert service.post({"age": "41"}).status_code == 200
-        assert service.tally() == {**SUCCESS, "failures age type": 1}
 
 
 def test_one_app_mounted_below_another(make_service: "MakeService") -> None:

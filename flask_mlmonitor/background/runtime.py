@@ -6,6 +6,7 @@ import shutil
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -109,11 +110,13 @@ class Runtime:
         deadline = time.monotonic() + timeout
         while True:
             if self.inline or self.election.win():
-                with self._draining:
-                    while self.drain.run_once(WORKER_ROWS):
-                        pass
-                if not self._drains:  # the office is the worker's
-                    self.election.resign()
+                try:
+                    with self._draining:
+                        while self.drain.run_once(WORKER_ROWS):
+                            pass
+                finally:
+                    if not self._drains:  # the office is the worker's
+                        self.election.resign()
             if not self.drain.backlog().size:
                 return True
             if time.monotonic() > deadline:
@@ -127,12 +130,10 @@ class Runtime:
         """
         verdicts = record_ground_truth(self.database, claims)
         self._matched([v.matched for v in verdicts if v.matched and v.result == "accepted"])
-        for verdict in verdicts:
-            if verdict.result != "accepted":
-                known = verdict.matched
-                owner = Owner(known.model, known.version) if known else UNKNOWN
+        for (owner, result), number in Counter(map(_whose, verdicts)).items():
+            if result != "accepted":  # those are counted with their delays
                 with self.faults.guard("counters"):
-                    TruthCounters(self.slot, owner).came(verdict.result)
+                    TruthCounters(self.slot, owner).came(result, number)
         return verdicts
 
     def close(self) -> None:
@@ -193,6 +194,11 @@ class Runtime:
         for owner, seconds in delays.items():
             with self.faults.guard("counters"):
                 TruthCounters(self.slot, owner).accepted(seconds)
+
+
+def _whose(verdict: Verdict) -> tuple[Owner, str]:
+    known = verdict.matched
+    return Owner(known.model, known.version) if known else UNKNOWN, verdict.result
 
 
 def runtime_for(settings: Settings, *, testing: bool) -> Runtime:

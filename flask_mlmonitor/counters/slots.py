@@ -1,5 +1,6 @@
 """One slot for each living process: a file of cells that its next owner goes on counting in."""
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -53,12 +54,11 @@ class Slot:
 
         What the slot's former owner counted in it goes on from its values. An owner may have
         several blocks, of several deployments; readers add them up by name.
-
-        :raises OSError: when no slot can be taken.
         """
         with self.lock:
             if self.number is None:
-                self._take()
+                with contextlib.suppress(OSError):  # count in memory until a write succeeds
+                    self._take()
             return self._blocks.setdefault((owner, tuple(names)), Block(owner, names))
 
     def blocks(self) -> list[Block]:
@@ -95,10 +95,11 @@ class Slot:
 
     def _add(self, block: Block) -> None:
         """Put a block behind the others, where readers find it once it is whole."""
-        data = block.pack()
+        if self.number is None:
+            self._take()
         if not block.offset:
-            if os.pwrite(self._fds[0], data, self._end) != len(data):
-                raise OSError(f"slot {self.number} could only be written in part")
+            data = block.pack()
+            _write_all(self._fds[0], data, self._end)
             block.offset = self._end + len(data) - 8 * len(block.values)
             self._end += len(data)
 
@@ -109,44 +110,50 @@ class Slot:
         # opening a new one.
         for attempt in range(2):
             for number in range(known):
-                if self._try(number):
+                with contextlib.suppress(OSError):  # what lies there may be no file of ours
+                    self._try(number)
                     return
             if known and not attempt:
                 time.sleep(0.01)
         for number in range(known, MOST_SLOTS):
-            if self._try(number):
+            with contextlib.suppress(BlockingIOError):
+                self._try(number)
                 return
         raise OSError(f"all {MOST_SLOTS} slots in {self.folder} are taken")
 
-    def _try(self, number: int) -> bool:
-        lock = _open(self.folder / f"{number}.lock")
-        try:
+    def _try(self, number: int) -> None:
+        with contextlib.ExitStack() as opened:
+            lock = _open(self.folder / f"{number}.lock")
+            opened.callback(os.close, lock)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             cells = _open(self.folder / f"{number}.cells")
-        except BlockingIOError:
-            os.close(lock)
-            return False
-        except OSError:
-            os.close(lock)
-            raise
+            opened.callback(os.close, cells)
+            self._go_on(cells)
+            opened.pop_all()
         self.number, self._fds = number, [cells, lock]
-        self._go_on(cells)
-        return True
 
     def _go_on(self, cells: int) -> None:
-        """Take over what the former owner counted, and what it had not finished cut off."""
+        """Take over what the former owner counted; cut off what it had not finished."""
         try:
             blocks, self._end = unpack(os.pread(cells, os.fstat(cells).st_size, 0))
         except UnreadableSlot:
             os.ftruncate(cells, 0)
-            os.pwrite(cells, MAGIC, 0)
+            _write_all(cells, MAGIC, 0)
             blocks, self._end = [], len(MAGIC)
         os.ftruncate(cells, self._end)
         for block in blocks:
+            own = self._blocks.setdefault(
+                (block.owner, block.names), Block(block.owner, block.names)
+            )
+            own.offset = block.offset
             for place, name in enumerate(block.names):
-                if name[0] in LIVE:
-                    block.values[place] = 0.0
-            self._blocks[block.owner, block.names] = block
+                if name[0] not in LIVE:
+                    own.values[place] += block.values[place]
+
+
+def _write_all(fd: int, data: bytes, offset: int) -> None:
+    if os.pwrite(fd, data, offset) != len(data):
+        raise OSError("a slot's file could only be written in part")
 
 
 def read_slots(slot: Slot) -> Iterator[tuple[bool, list[Block] | None]]:

@@ -1,5 +1,6 @@
 """What ``/metrics`` shows, and nothing is computed for it: cells are added up, results are read."""
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -117,13 +118,10 @@ class MonitorCollector:
     ) -> HistogramMetricFamily:
         family = HistogramMetricFamily(self._named(metric), metric.help, labels=metric.labels)
         for owner, cells in owners.items():
-            bounds = sorted(
-                (float(name[1]), value)
-                for name, value in cells.items()
-                if name[0] == f"{cell}_bucket"
-            )
+            bounds = sorted(_bounds(cells, f"{cell}_bucket"))
             if bounds:
-                family.add_metric(owner, _cumulative(bounds), cells[f"{cell}_sum",])
+                total = cells.get((f"{cell}_sum",), 0.0)
+                family.add_metric(owner, _cumulative(bounds), total)
         return family
 
     def _gauge(
@@ -143,6 +141,13 @@ def render(state: AppState, accept: str | None) -> tuple[bytes, str]:
     registry.register(MonitorCollector(state))
     encode, content_type = choose_encoder(accept or "")
     return encode(registry), content_type
+
+
+def _bounds(cells: Cells, name: str) -> Iterator[tuple[float, float]]:
+    for cell, value in cells.items():
+        if cell[0] == name:
+            with contextlib.suppress(ValueError):  # a damaged slot must not hide the others
+                yield float(cell[1]), value
 
 
 def _cumulative(bounds: Sequence[tuple[float, float]]) -> list[tuple[str, float]]:

@@ -74,8 +74,9 @@ def rows_of(body: Any) -> Payload:
     Payload(rows=[[41, 'a']], batch=True)
     """
     if isinstance(body, dict):
-        if "instances" in body and _is_table(body["instances"]):
-            return Payload(body["instances"], True)
+        if isinstance(instances := body.get("instances"), list):
+            rows = [row if isinstance(row, dict | list) else [row] for row in instances]
+            return Payload(rows, True)
         return Payload((body,), False) if body else UNREADABLE
     if _is_table(body):
         return Payload(body, True)

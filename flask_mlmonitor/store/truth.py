@@ -1,10 +1,10 @@
 """Ground truth: joined to its prediction now, or kept until the prediction comes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Table, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from flask_mlmonitor.clock import Clock, now
@@ -68,15 +68,17 @@ def record_ground_truth(
     with database.writing() as connection:
         known = _find(connection, claims)
         earlier = _truth_of(connection, [stored.id for found in known for stored in found])
-        verdicts = []
+        verdicts, matched, waiting = [], [], []
         for claim, found in zip(claims, known, strict=True):
             verdict = _judge(claim, found, earlier)
             if verdict.matched is not None:
                 earlier.add(verdict.matched.prediction_id)
-                _put(connection, claim, found[0], received)
+                matched.append(_truth(claim, found[0], received))
             elif verdict.result == "pending":
-                _keep(connection, claim, received)
+                waiting.append(_early(claim, received))
             verdicts.append(verdict)
+        _upsert(connection, tables.ground_truth, matched)
+        _upsert(connection, tables.pending_ground_truth, waiting)
         _count(
             connection, [verdict.matched for verdict in verdicts if verdict.result == "accepted"]
         )
@@ -106,12 +108,8 @@ def match_pending(connection: Connection, rows: Sequence[Stored]) -> list[Matche
 
 
 def _match(connection: Connection, waiting: Any, claim: Claim, stored: Stored) -> Matched:
-    _put(
-        connection,
-        claim._replace(value=msgspec.Raw(waiting.value.encode())),
-        stored,
-        waiting.received,
-    )
+    known = claim._replace(value=msgspec.Raw(waiting.value.encode()))
+    _upsert(connection, tables.ground_truth, [_truth(known, stored, waiting.received)])
     pending = tables.pending_ground_truth.c
     same = (pending.key == waiting.key, pending.external == waiting.external)
     connection.execute(delete(tables.pending_ground_truth).where(*same, pending.row == waiting.row))
@@ -124,18 +122,27 @@ def _find(connection: Connection, claims: Sequence[Claim]) -> list[list[Stored]]
     for chunk in chunks([claim.key for claim in claims if not claim.external]):
         for stored in _select(connection, column.id.in_(chunk)):
             ids[stored.id] = [stored]
+    external = _by_external(connection, {claim.key for claim in claims if claim.external})
     return [
-        _by_external(connection, claim.key, claim.row) if claim.external else ids.get(claim.key, [])
+        external.get((claim.key, claim.row), []) if claim.external else ids.get(claim.key, [])
         for claim in claims
     ]
 
 
-def _by_external(connection: Connection, key: str, row: int | None = None) -> list[Stored]:
-    found = _select(connection, tables.predictions.c.external_id == key)
-    if row is None:
-        return found
-    # The i-th row of a batch has ":i" behind its request's id.
-    return [stored for stored in found if stored.id.endswith(f":{row}")]
+def _by_external(
+    connection: Connection, keys: Collection[str]
+) -> dict[tuple[str, int | None], list[Stored]]:
+    """Return the predictions of each external id, and those of each row of its batches."""
+    found: dict[tuple[str, int | None], list[Stored]] = {}
+    for chunk in chunks(sorted(keys)):
+        for stored in _select(connection, tables.predictions.c.external_id.in_(chunk)):
+            key = stored.external_id or ""
+            found.setdefault((key, None), []).append(stored)
+            # The i-th row of a batch has ":i" behind its request's id.
+            _, _, row = stored.id.rpartition(":")
+            if row.isdecimal():
+                found.setdefault((key, int(row)), []).append(stored)
+    return found
 
 
 def _select(connection: Connection, condition: Any) -> list[Stored]:
@@ -164,8 +171,8 @@ def _judge(claim: Claim, found: Sequence[Stored], earlier: set[str]) -> Verdict:
     return Verdict(result, Matched(stored.id, stored.model, stored.version, delay))
 
 
-def _put(connection: Connection, claim: Claim, stored: Stored, received: float) -> None:
-    values = {
+def _truth(claim: Claim, stored: Stored, received: float) -> dict[str, Any]:
+    return {
         "prediction_id": stored.id,
         "model": stored.model,
         "version": stored.version,
@@ -174,11 +181,10 @@ def _put(connection: Connection, claim: Claim, stored: Stored, received: float) 
         "time": claim.time,
         "received": received,
     }
-    _upsert(connection, tables.ground_truth, ["prediction_id"], values)
 
 
-def _keep(connection: Connection, claim: Claim, received: float) -> None:
-    values = {
+def _early(claim: Claim, received: float) -> dict[str, Any]:
+    return {
         "key": claim.key,
         "external": int(claim.external),
         "row": -1 if claim.row is None else claim.row,
@@ -186,15 +192,15 @@ def _keep(connection: Connection, claim: Claim, received: float) -> None:
         "time": claim.time,
         "received": received,
     }
-    _upsert(connection, tables.pending_ground_truth, ["key", "external", "row"], values)
 
 
-def _upsert(
-    connection: Connection, table: Any, key: Sequence[str], values: Mapping[str, Any]
-) -> None:
-    statement = insert(table).values(values)
+def _upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    statement = insert(table)
     changed = {name: statement.excluded[name] for name in ("value", "time", "received")}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
+    key = table.primary_key.columns.keys()
+    statement = statement.on_conflict_do_update(index_elements=key, set_=changed)
+    if rows:
+        connection.execute(statement, list(rows))
 
 
 def _count(connection: Connection, matched: Iterable[Matched | None]) -> None:

@@ -1,7 +1,7 @@
 """Ground truth over HTTP and from Python."""
 
-import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeGuard
@@ -71,7 +71,7 @@ def record_values(state: AppState, prediction_id: str, value: Any, time: datetim
     try:
         claim = Claim(
             _key("prediction_id", prediction_id),
-            _scalar(value.item() if hasattr(value, "item") else value),
+            _scalar(_plain(value)),
             now() if time is None else time.timestamp(),
         )
     except ValueError as refused:
@@ -121,10 +121,16 @@ def _key(name: str, value: Any) -> str:
     return value
 
 
-def _scalar(value: Any) -> Any:
-    if isinstance(value, bool | int) or _is_text(value):
+def _plain(value: Any) -> Any:
+    """Return what a scalar of NumPy holds, and anything else as it is."""
+    try:
+        return value.item()
+    except (AttributeError, TypeError, ValueError):
         return value
-    if isinstance(value, float) and math.isfinite(value):
+
+
+def _scalar(value: Any) -> Any:
+    if _is_text(value) or (isinstance(value, int | float) and abs(value) <= sys.float_info.max):
         return value
     raise Refused("a value must be a text, a boolean or a finite number")
 

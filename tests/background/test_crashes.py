@@ -30,6 +30,7 @@ def crash_everywhere(rig: Rig, folder: Path) -> Counter[str]:
     Asserts that the store then holds what it holds without a crash, and that the spool is empty.
     Returns how often a child died before which call.
     """
+    rig.database.prepare()
     whole = rig.copy(folder / "whole")
     whole.drain(LIMIT)
     wanted, files = whole.ledger(), whole.files()

@@ -72,7 +72,6 @@ def test_a_batch_is_a_row_each(serve: "Serve", payload: Any, features: list[Row]
     assert service.tally() == {"predictions success": len(features), "timed": 1}
 
 
-@pytest.mark.xfail(reason="`instances` of scalars, or of none, are taken for one row's feature")
 @pytest.mark.parametrize("instances", [[41, 42], [True], [], ["a", [1]]])
 def test_instances_of_other_kinds_are_rows_too(serve: "Serve", instances: list[Any]) -> None:
     """KServe's instances are values of any kind: each is a row, and none is no row at all."""

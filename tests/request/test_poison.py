@@ -178,7 +178,7 @@ payloads = st.recursive(
 rows = st.dictionaries(names, scalars, max_size=5)
 bodies = payloads | rows | st.lists(rows, max_size=4) | st.lists(st.lists(scalars), max_size=4)
 several = settings(
-    max_examples=100,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -19,7 +19,7 @@ from flask_mlmonitor.store.recording import (
     read_offsets,
     retire,
 )
-from tests.crashing import crashes
+from tests.crashing import ALL, crashes
 from tests.ledgers import NOTHING, Ledger, add_rollups, read_ledger
 from tests.processes import Child
 from tests.store.batches import BINNING, NOW, batch, batch_of_rows, row
@@ -194,7 +194,7 @@ def test_a_crash_at_any_step_records_all_or_nothing(database: Database, path: Pa
     whole = Ledger(["p0", "p1", "p2"], 3, (3, 3, 0), {"before.j": 10, "a.j": 100}, [], [])
     part = Ledger(["p0"], 1, (1, 1, 0), {"before.j": 10}, [], [])
     found = []
-    for step in crashes(work, room="flask_mlmonitor.store"):
+    for step in crashes(work, room="flask_mlmonitor.store", before=ALL):
         again = Database(f"sqlite:///{path}")
         try:
             again.prepare()

@@ -1,0 +1,24 @@
+"""A service that predicts, whatever it is sent."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Serve, Service
+
+
+def predict() -> Any:
+    return {"prediction": 1}
+
+
+@pytest.fixture
+def fraud(serve: "Serve") -> "Service":
+    """Version 2 of the model "fraud", under TESTING."""
+    return serve(predict)
+
+
+@pytest.fixture
+def live(serve: "Serve", production: dict[str, Any]) -> "Service":
+    """The same in production: with a token, and drained only on demand."""
+    return serve(predict, config={**production, "MLMONITOR_API_TOKEN": "s=cret"})
