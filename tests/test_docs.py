@@ -3,24 +3,54 @@
 import ast
 import inspect
 import itertools
+import os
 import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import click
 import pytest
 from blinker import NamedSignal
 from flask import Flask
 
+import flask_mlmonitor
 from docs import generate
+from flask_mlmonitor import records
 from flask_mlmonitor._keys import KEYS
+from flask_mlmonitor.counters.requests import DROP_REASONS, TRUTH_RESULTS, WHERES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+TUTORIAL = DOCS / "tutorial.md"
 PAGES = [
     ROOT / "README.md",
     *(page for page in sorted(DOCS.rglob("*.md")) if "_build" not in page.parts),
 ]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ANY_BLOCK = re.compile(r"^```(python|bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SAVED_AS = re.compile(r"`(\w+\.py)`:\n\n\Z")
+LINK = re.compile(r"\]\(((?!https?:)[^)#]+)\)")
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ADDRESS: Final = "127.0.0.1:8000"
+LABEL_VALUES = {
+    "explanation/outcomes.md": records.STATUSES,
+    "how-to/validation.md": records.RULES,
+    "how-to/ground-truth.md": TRUTH_RESULTS,
+    "reference/metrics.md": (
+        *(*records.ERROR_TYPES, *records.FALLBACK_REASONS, *records.RULES),
+        *(*DROP_REASONS, *WHERES),
+    ),
+}
+"""Where a reader learns what the values of the metrics' labels mean."""
 
 
 def blocks(page: Path) -> str:
@@ -40,7 +70,9 @@ def test_tables_are_up_to_date(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem
+    "page",
+    [page for page in PAGES if page != TUTORIAL and blocks(page)],
+    ids=lambda page: page.stem,
 )
 def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader can copy a page's Python from its top to its end."""
@@ -48,6 +80,134 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Flask, "default_config", {**Flask.default_config, "TESTING": True})
 
     exec(compile(blocks(page), str(page), "exec"), {"__name__": "a_reader"})
+
+
+class Terminal:
+    """A shell that commands are typed into."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._shell = subprocess.Popen(
+            ["bash"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            process_group=0,
+        )
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
+        self._keyboard, self._screen = self._shell.stdin, self._shell.stdout
+
+    def start(self, command: str) -> None:
+        """Type a command that goes on until the terminal is closed."""
+        self._keyboard.write(command)
+
+    def type(self, commands: str) -> str:
+        """Return what *commands* print; the last one must succeed."""
+        self.start(f"{commands}\nprintf '\\nended with %s\\n' $?\n")
+        printed = ""
+        for line in self._screen:
+            if line.startswith("ended with "):
+                assert line == "ended with 0\n", f"{commands}\n{printed}"
+                return printed.replace("\r", "")
+            printed += line
+        raise AssertionError(f"the shell ended:\n{commands}\n{printed}")
+
+    def close(self) -> None:
+        """End it, and what runs in it."""
+        os.killpg(self._shell.pid, signal.SIGTERM)
+        self._shell.communicate(timeout=30)
+
+
+@contextmanager
+def terminals(folder: Path) -> Iterator[tuple[Terminal, Terminal]]:
+    """Open two terminals, in which the commands of this environment come first."""
+    own = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)}
+    with ExitStack() as stack:
+        both = Terminal(folder, own), Terminal(folder, own)
+        for terminal in both:
+            stack.callback(terminal.close)
+        yield both
+
+
+def wait_until_drained(address: str) -> None:
+    """Wait for what a reader's pace gives: the server is up, and what was predicted is stored."""
+    deadline = time.monotonic() + 30
+    drained = False
+    while not drained:
+        assert time.monotonic() < deadline
+        with suppress(OSError), urllib.request.urlopen(f"http://{address}/metrics") as answer:
+            drained = b"\nmlmonitor_journal_bytes 0.0\n" in answer.read()
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the tutorial's reader has curl")
+def test_the_tutorial_works(tmp_path: Path) -> None:
+    """Its files saved, its commands typed one by one: they print what it shows."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    text = TUTORIAL.read_text(encoding="utf-8")
+    printed = ""
+    with terminals(tmp_path) as (first, second):
+        serving = False
+        for block in ANY_BLOCK.finditer(text):
+            kind, content = block[1], block[2].replace(ADDRESS, address)
+            if kind == "python":
+                saved = SAVED_AS.search(text[: block.start()])
+                assert saved is not None, content
+                (tmp_path / saved[1]).write_text(content, encoding="utf-8")
+            elif kind == "text":
+                missing = set(ID.sub("", content).splitlines()) - set(
+                    ID.sub("", printed).splitlines()
+                )
+                assert missing == set(), printed
+            elif " gunicorn --" in content:
+                first.start(content)
+                serving = True
+            elif not content.startswith("pip "):
+                if serving:
+                    wait_until_drained(address)
+                printed = second.type(content)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_shell_commands_can_be_read(page: Path) -> None:
+    """A shell takes them; those of the tutorial and of the README run elsewhere."""
+    for kind, commands in ANY_BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind == "bash":
+            subprocess.run(["bash", "-n"], input=commands, text=True, check=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_linked_is_there(page: Path) -> None:
+    """On GitHub too, where nobody checks it."""
+    links = LINK.findall(page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_figures_come_from_a_command(page: Path) -> None:
+    """Each benchmark that a page names exists, with the options that it names."""
+    for name in re.findall(r"python -m (tests\.\w+\.\w+)", page.read_text(encoding="utf-8")):
+        assert (ROOT / name.replace(".", "/")).with_suffix(".py").exists()
+
+
+@pytest.mark.parametrize(("page", "values"), LABEL_VALUES.items())
+def test_every_value_of_a_label_is_explained(page: str, values: tuple[str, ...]) -> None:
+    """A reader who meets one in Prometheus finds it in the docs."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+
+    assert [value for value in values if f"`{value}`" not in text] == []
+
+
+def test_every_public_name_is_on_the_page() -> None:
+    """What is not on it is private."""
+    text = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
+
+    assert [name for name in flask_mlmonitor.__all__ if f"`{name}`" not in text] == []
 
 
 def test_what_nothing_acts_on_is_marked() -> None:

@@ -1,1 +1,428 @@
-"""Taken by the helper tests-web."""
+"""What Prometheus sees: every metric, from whichever process, whatever is broken."""
+
+import itertools
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client import REGISTRY, CollectorRegistry, Metric, generate_latest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from flask_mlmonitor import Baseline
+from flask_mlmonitor.metrics import METRICS
+from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, RULES, STATUSES
+from tests.processes import Child
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeService, Serve, Service
+
+OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
+MODEL = {"model": "fraud", "version": "2"}
+LABELS = {metric.name: set(metric.labels) for metric in METRICS}
+SUFFIXES = {"histogram": ("_bucket", "_count", "_sum")}
+CELLS = ".cells"
+
+
+def predict() -> Any:
+    return {"prediction": 1}
+
+
+def scrape(service: "Service", path: str = "/metrics") -> dict[str, Metric]:
+    """Return the metrics by the name of their family."""
+    answer = service.client.get(path)
+    assert answer.status_code == 200, answer.text
+    return {family.name: family for family in parse_text(answer.text)}
+
+
+def samples(families: dict[str, Metric]) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return every sample by its name and labels; none of them twice."""
+    found = [
+        ((sample.name, frozenset(sample.labels.items())), sample.value)
+        for family in families.values()
+        for sample in family.samples
+    ]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+def value(families: dict[str, Metric], name: str, **labels: str) -> float:
+    """Return one sample."""
+    return samples(families)[name, frozenset(labels.items())]
+
+
+def test_every_metric(serve: "Serve", baseline: Baseline, customer: dict[str, Any]) -> None:
+    """Each one of the table, of its kind, with exactly its labels and its help; and no other."""
+    service = serve(predict, baseline=baseline)
+    key = service.post(customer).headers["X-Prediction-ID"]
+    service.client.post("/mlmonitor/ground-truth", json={"prediction_id": key, "value": 1})
+    families = scrape(service)
+
+    assert set(families) == {metric.name.removesuffix("_total") for metric in METRICS}
+    for metric in METRICS:
+        family = families[metric.name.removesuffix("_total")]
+        assert (family.type, family.documentation) == (metric.kind, metric.help)
+        names = {metric.name + end for end in SUFFIXES.get(metric.kind, ("",))}
+        assert {sample.name for sample in family.samples} == names
+        for sample in family.samples:
+            bucket = {"le"} if sample.name.endswith("_bucket") else set[str]()
+            assert set(sample.labels) == LABELS[metric.name] | bucket
+
+
+def test_children_exist_from_the_start(serve: "Serve", baseline: Baseline) -> None:
+    """At 0, before the first prediction of a model: else `rate()` would miss the first error."""
+    service = serve(predict, baseline=baseline)
+    service.monitor.register("churn", version="7")
+    families = scrape(service)
+    found = samples(families)
+    churn = {"model": "churn", "version": "7"}
+    expected = [
+        *(
+            ("ml_predictions_total", {**model, "status": status})
+            for model, status in itertools.product((MODEL, churn), STATUSES)
+        ),
+        *(("ml_prediction_errors_total", {**MODEL, "error_type": name}) for name in ERROR_TYPES),
+        *(("ml_fallback_total", {**MODEL, "reason": name}) for name in FALLBACK_REASONS),
+        *(
+            ("ml_validation_failures_total", {**MODEL, "feature": feature, "rule": rule})
+            for feature, rule in itertools.product(baseline.feature_names, RULES)
+        ),
+        (
+            "ml_validation_failures_total",
+            {**MODEL, "feature": "__extra__", "rule": "extra"},
+        ),
+        *(
+            ("ml_ground_truth_total", {**MODEL, "result": result})
+            for result in ("accepted", "updated", "pending", "invalid")
+        ),
+        ("ml_prediction_latency_seconds_count", MODEL),
+        ("ml_ground_truth_delay_seconds_count", MODEL),
+        ("ml_predictions_in_progress", MODEL),
+        ("ml_requests_per_second", MODEL),
+        ("mlmonitor_internal_errors_total", {"where": "journal"}),
+        ("mlmonitor_records_dropped_total", {"reason": "journal_full"}),
+    ]
+
+    for name, labels in expected:
+        assert found[name, frozenset(labels.items())] == 0, (name, labels)
+
+
+def test_no_label_comes_from_a_client(serve: "Serve", baseline: Baseline) -> None:
+    """Not the name of a field, nor that of an id."""
+    service = serve(predict, baseline=baseline)
+    service.post({"from the client": "from the client"}, headers={"X-Request-ID": "from-a-client"})
+    body = {"prediction_id": "from the client", "value": "from the client"}
+    service.client.post("/mlmonitor/ground-truth", json=body)
+
+    assert "client" not in service.client.get("/metrics").text
+
+
+def test_openmetrics(fraud_service: "Service") -> None:
+    """A scraper that asks for OpenMetrics gets it; the values are those of the text format."""
+    fraud_service.post()
+    text = fraud_service.client.get("/metrics")
+    answer = fraud_service.client.get("/metrics", headers=OPENMETRICS)
+
+    assert text.content_type.startswith("text/plain; version=")
+    assert answer.content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert answer.text.endswith("# EOF\n")
+    families = {family.name: family for family in parse_openmetrics(answer.text)}  # type: ignore[no-untyped-call]
+    assert value(families, "ml_predictions_total", **MODEL, status="success") == 1
+    assert set(samples(families)) == set(
+        samples({family.name: family for family in parse_text(text.text)})
+    )
+
+
+@pytest.fixture
+def fraud_service(serve: "Serve") -> "Service":
+    """A model without a baseline."""
+    return serve(predict)
+
+
+def test_without_a_path(serve: "Serve") -> None:
+    """`METRICS_PATH = None` adds no route; the rest goes on."""
+    service = serve(predict, config={"MLMONITOR_METRICS_PATH": None})
+
+    assert service.client.get("/metrics").status_code == 404
+    assert service.post().status_code == 200
+    assert service.tally() == {"predictions success": 1, "timed": 1}
+
+
+def test_another_path_and_prefix(serve: "Serve") -> None:
+    """The models' metrics take the prefix, the monitor's own keep their names."""
+    config = {"MLMONITOR_METRICS_PATH": "/internal/metrics", "MLMONITOR_METRICS_PREFIX": "shop"}
+    service = serve(predict, config=config)
+    service.post()
+
+    assert service.client.get("/metrics").status_code == 404
+    families = scrape(service, "/internal/metrics")
+    assert value(families, "shop_predictions_total", **MODEL, status="success") == 1
+    assert value(families, "shop_prediction_latency_seconds_count", **MODEL) == 1
+    assert {name.partition("_")[0] for name in families} == {"shop", "mlmonitor"}
+
+
+def test_a_token(serve: "Serve", production: dict[str, Any]) -> None:
+    """With METRICS_TOKEN only its bearer may scrape; the API's token does not open it."""
+    config = {"MLMONITOR_METRICS_TOKEN": "scraper", "MLMONITOR_API_TOKEN": "writer"}
+    client = serve(predict, config=config | production).client
+
+    refused = client.get("/metrics")
+    assert refused.status_code == 401
+    assert "MLMONITOR_METRICS_TOKEN" in refused.get_json()["detail"]
+    assert client.get("/metrics", headers={"Authorization": "Bearer writer"}).status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer scraper"}).status_code == 200
+    assert client.get("/metrics", auth=("prometheus", "scraper")).status_code == 200
+
+
+def test_open_without_a_token(serve: "Serve", production: dict[str, Any]) -> None:
+    """The API's token is none of the scraper's business."""
+    service = serve(predict, config={**production, "MLMONITOR_API_TOKEN": "writer"})
+
+    assert service.client.get("/metrics").status_code == 200
+
+
+def test_never_the_default_registry(fraud_service: "Service") -> None:
+    """What an app registers there is not shown here, and nothing of ours is registered there."""
+    fraud_service.post()
+    ours = set(scrape(fraud_service))
+    theirs = {family.name for family in REGISTRY.collect()}
+
+    assert theirs
+    assert not ours & theirs
+
+
+def test_in_a_registry_of_the_apps_own(fraud_service: "Service") -> None:
+    """Registering collects nothing; collecting shows what `/metrics` shows."""
+    registry = CollectorRegistry()
+    registry.register(fraud_service.monitor.collector(fraud_service.app))
+    fraud_service.post()
+    families = {family.name: family for family in parse_text(generate_latest(registry).decode())}
+
+    assert value(families, "ml_predictions_total", **MODEL, status="success") == 1
+    assert set(families) == set(scrape(fraud_service))
+
+
+def slot_files(service: "Service") -> Path:
+    """Return the folder of the counters."""
+    return service.runtime.slot.folder
+
+
+@pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
+def test_the_same_from_every_process(serve: "Serve", production: dict[str, Any]) -> None:
+    """Two processes that share a folder count apart and show the sum; a death loses nothing."""
+    service = serve(predict, config=production)
+
+    def work() -> dict[str, float]:
+        for _ in range(3):
+            service.post()
+        return shown(service)
+
+    for _ in range(2):
+        service.post()
+    with Child(work) as other:
+        assert other.told["predictions"] == 5
+        service.post()
+        mine = shown(service)
+        assert mine == {"predictions": 6, "timed": 6, "workers": 2}
+    assert shown(service) == {"predictions": 6, "timed": 6, "workers": 1}
+
+    with Child(work) as other:  # it goes on in the dead one's slot
+        assert other.told == {"predictions": 9, "timed": 9, "workers": 2}
+        assert shown(service) == other.told
+    assert len(list(slot_files(service).glob("*" + CELLS))) == 2
+
+
+def shown(service: "Service") -> dict[str, float]:
+    """Return what a scrape of this process shows."""
+    families = scrape(service)
+    return {
+        "predictions": value(families, "ml_predictions_total", **MODEL, status="success"),
+        "timed": value(families, "ml_prediction_latency_seconds_count", **MODEL),
+        "workers": value(families, "mlmonitor_workers"),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
+def test_what_a_dead_process_was_doing(serve: "Serve", production: dict[str, Any]) -> None:
+    """A request that died with its process is not in progress for ever."""
+    service: Service
+
+    def begin() -> Any:
+        return scrape(service)["ml_predictions_in_progress"].samples[0].value
+
+    service = serve(lambda: {"prediction": begin()}, config=production)
+
+    def die_within() -> float:
+        return float(service.post().get_json()["prediction"])
+
+    with Child(die_within) as other:
+        assert other.told == 1
+    families = scrape(service)
+    assert value(families, "ml_predictions_in_progress", **MODEL) == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: b"nonsense",
+        lambda data: bytes(len(data)),
+        lambda data: data[:4],
+    ],
+    ids=["empty", "nonsense", "zeros", "four bytes"],
+)
+def test_an_unreadable_slot(serve: "Serve", production: dict[str, Any], damage: Any) -> None:
+    """One bad file is counted, and hides no other."""
+    service = serve(predict, config=production)
+    service.post()
+    whole = (slot_files(service) / f"{service.runtime.slot.number}{CELLS}").read_bytes()
+    (slot_files(service) / f"9{CELLS}").write_bytes(damage(whole))
+    families = scrape(service)
+
+    assert value(families, "mlmonitor_unreadable_slots") == 1
+    assert value(families, "mlmonitor_workers") == 1
+    assert value(families, "ml_predictions_total", **MODEL, status="success") == 1
+
+
+def test_a_slot_that_is_a_folder(serve: "Serve", production: dict[str, Any]) -> None:
+    """Whatever lies there."""
+    service = serve(predict, config=production)
+    service.post()
+    (slot_files(service) / f"9{CELLS}").mkdir()
+
+    assert value(scrape(service), "mlmonitor_unreadable_slots") == 1
+
+
+def test_every_truncation_and_many_flipped_bits(serve: "Serve", production: dict[str, Any]) -> None:
+    """A damaged file may show wrong counts of its own, but never breaks a scrape."""
+    service = serve(predict, config={**production, "MLMONITOR_LATENCY_BUCKETS": [0.5]})
+    service.post()
+    whole = (slot_files(service) / f"{service.runtime.slot.number}{CELLS}").read_bytes()
+    bad = slot_files(service) / f"9{CELLS}"
+    damaged = [
+        *(whole[:length] for length in range(0, len(whole), 23)),
+        *(flipped(whole, 8 * place + place % 8) for place in range(0, len(whole), 7)),
+    ]
+    for data in damaged:
+        bad.write_bytes(data)
+        found = samples(scrape(service))
+        assert found["ml_requests_per_second", frozenset(MODEL.items())] > 0
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    """Return *data* with one bit turned round."""
+    turned = bytearray(data)
+    turned[bit // 8] ^= 1 << bit % 8
+    return bytes(turned)
+
+
+def test_while_the_store_is_down(serve: "Serve", production: dict[str, Any]) -> None:
+    """Counts are exact, the journal's size is there, results are absent; it is no fault of ours."""
+    service = serve(predict, config=production)
+    key = service.post().headers["X-Prediction-ID"]
+    assert service.flush()
+    with service.app.app_context():
+        service.monitor.record_ground_truth(key, 1)
+    assert value(scrape(service), "ml_ground_truth_coverage_ratio", **MODEL) == 1
+    path = service.runtime.database.path
+    service.runtime.database.close()
+    away = path.with_suffix(".away")
+    path.rename(away)
+    path.mkdir()
+    service.post()
+    families = scrape(service)
+
+    assert value(families, "ml_predictions_total", **MODEL, status="success") == 2
+    assert value(families, "mlmonitor_journal_bytes") > 0
+    assert families["mlmonitor_drain_lag_seconds"].samples == []
+    assert families["ml_ground_truth_coverage_ratio"].samples == []
+    assert service.tally() == {"predictions success": 2, "timed": 2}
+    path.rmdir()
+    away.rename(path)
+    assert value(scrape(service), "ml_ground_truth_coverage_ratio", **MODEL) == 1
+
+
+def test_what_waits_in_the_journal(serve: "Serve", production: dict[str, Any]) -> None:
+    """Its bytes and its age, until it is in the store."""
+    service = serve(predict, config=production)
+    assert value(scrape(service), "mlmonitor_journal_bytes") == 0
+    service.post()
+    families = scrape(service)
+    assert value(families, "mlmonitor_journal_bytes") > 0
+    assert 0 < value(families, "mlmonitor_drain_lag_seconds") < 60
+    assert service.flush()
+
+    families = scrape(service)
+    assert value(families, "mlmonitor_journal_bytes") == 0
+    assert value(families, "mlmonitor_drain_lag_seconds") == 0
+
+
+def test_a_baseline_that_is_gone(
+    make_service: "MakeService", baseline: Baseline, tmp_path: Path
+) -> None:
+    """After the start its file is nobody's condition: its age is absent, and all else is there."""
+    path = tmp_path / "baseline.json"
+    baseline.save(path)
+    service = make_service()
+    options: dict[str, Any] = {"version": "2", "baseline": path}
+    service.app.post("/predict")(service.monitor.prediction("fraud", **options)(predict))
+    assert value(scrape(service), "ml_model_age_seconds", **MODEL) >= 0
+    path.unlink()
+    service.post({"age": 41})
+
+    families = scrape(service)
+    assert "ml_model_age_seconds" not in families
+    assert value(families, "ml_predictions_total", **MODEL, status="success") == 1
+
+
+def test_a_path_that_the_app_serves_too(
+    make_service: "MakeService", caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged as an error that names the view and the key to set."""
+    service = make_service()
+    service.app.get("/metrics", endpoint="their_metrics")(lambda: "theirs")
+    service.client.get("/")
+
+    (message,) = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert "'their_metrics' answers /metrics too" in message
+    assert "MLMONITOR_METRICS_PATH" in message
+
+
+def test_paths_that_do_not_clash(
+    make_service: "MakeService", caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another method, or another path, is no clash."""
+    service = make_service()
+    service.app.post("/metrics", endpoint="push")(lambda: "")
+    service.app.get("/metrics/all", endpoint="all")(lambda: "")
+    service.client.get("/")
+
+    assert [r for r in caplog.records if r.levelname == "ERROR"] == []
+
+
+def test_the_names_in_common_queries(fraud_service: "Service") -> None:
+    """Queries that people write for requests work as they stand."""
+    queries = """
+        rate(ml_predictions_total[5m])
+        rate(ml_prediction_latency_seconds_sum[5m]) / rate(ml_prediction_latency_seconds_count[5m])
+        histogram_quantile(0.95, rate(ml_prediction_latency_seconds_bucket[5m]))
+    """
+    fraud_service.post()
+    names = {name for name, _ in samples(scrape(fraud_service))}
+
+    assert set(re.findall(r"ml_\w+", queries)) <= names
+
+
+def test_buckets_of_the_latency(fraud_service: "Service") -> None:
+    """They rise to the count, and the thresholds of the alerts are among their bounds."""
+    fraud_service.post()
+    family = scrape(fraud_service)["ml_prediction_latency_seconds"]
+    buckets = [s for s in family.samples if s.name.endswith("_bucket")]
+    counts = [sample.value for sample in buckets]
+
+    assert counts == sorted(counts)
+    assert counts[-1] == 1
+    assert {"0.5", "2.0", "+Inf"} <= {sample.labels["le"] for sample in buckets}

@@ -101,7 +101,7 @@ class Drain:
                         oldest = min(
                             [*times, *([] if oldest is None else [oldest])], default=oldest
                         )
-            except FileNotFoundError:
+            except (FileNotFoundError, PermissionError):
                 continue
         return Backlog(size, 0.0 if oldest is None else max(0.0, self._clock() - oldest))
 
@@ -122,6 +122,8 @@ class Drain:
                         break
         except FileNotFoundError:  # another drain finished it
             pass
+        except PermissionError:
+            self._warn_of(path)
         except OffsetMoved:
             self._offsets = read_offsets(self._database)
         return moved
@@ -135,13 +137,13 @@ class Drain:
             self._apply(segment, Span(segment.path.name, offset, chunk.offset), records)
         except (StoreError, OffsetMoved):
             raise
-        except Exception as error:  # noqa: BLE001  whatever a poisonous record makes the store say
-            self._one_by_one(segment, offset, chunk, error)
+        except Exception:  # noqa: BLE001  whatever a poisonous record makes the store say
+            self._one_by_one(segment, offset, chunk)
         if chunk.lost is not None:
-            self._counters.add("dropped", "corrupt", amount=chunk.lost.count)
+            self._counters.add("dropped", chunk.lost.reason, amount=chunk.lost.count)
         return sum(map(rows_of, records))
 
-    def _one_by_one(self, segment: Segment, offset: int, chunk: Chunk, error: Exception) -> None:
+    def _one_by_one(self, segment: Segment, offset: int, chunk: Chunk) -> None:
         """Record a chunk record by record; what the store refuses goes to the dead letters."""
         while offset < chunk.offset:
             single = segment.read(offset, 1)
@@ -185,8 +187,8 @@ class Drain:
         if path not in self._foreign:
             self._foreign.add(path)
             LOGGER.warning(
-                "%s is no segment of this version's format: it is left alone. If a later version "
-                "of flask-mlmonitor wrote it, that version will drain it.",
+                "%s is left alone: it cannot be read, or is no segment of this version's format. "
+                "If a later version of flask-mlmonitor wrote it, that version will drain it.",
                 path,
             )
 

@@ -12,7 +12,7 @@ from flask_mlmonitor.records import Gap
 from flask_mlmonitor.stats.rollup import PackedRollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.truth import Matched, Stored, chunks, match_pending
+from flask_mlmonitor.store.truth import Matched, chunks, match_pending
 
 MINUTE: Final = 60
 
@@ -102,7 +102,7 @@ def apply(database: Database, span: Span, batch: Batch) -> list[Matched]:
             _add_rollups(connection, span, batch)
             _add_totals(connection, batch.answered)
             _add_gaps(connection, span, batch.gaps)
-            return match_pending(connection, [Stored(*row[:6]) for row in batch.rows])
+            return match_pending(connection, batch.rows)
     except _Repeated:
         raise AlreadyStored(_stored(database, [row[0] for row in batch.rows])) from None
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 METADATA: Final = MetaData()
@@ -38,7 +39,11 @@ predictions: Final = Table(
     Column("error_type", Text),
     Column("fallback_reason", Text),
     Index("predictions_by_time", "model", "version", "time"),
-    Index("predictions_by_external_id", "external_id"),
+    Index(
+        "predictions_by_external_id",
+        "external_id",
+        sqlite_where=text("external_id IS NOT NULL"),  # most callers send none
+    ),
 )
 
 ground_truth: Final = Table(

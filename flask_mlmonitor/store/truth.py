@@ -85,14 +85,17 @@ def record_ground_truth(
     return verdicts
 
 
-def match_pending(connection: Connection, rows: Sequence[Stored]) -> list[Matched]:
-    """Give predictions that are being stored the ground truth that was waiting for them."""
+def match_pending(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Matched]:
+    """Give predictions that are being stored the ground truth that was waiting for them.
+
+    :param rows: each begins with the prediction's id and its external id.
+    """
     pending = tables.pending_ground_truth
     if not rows or connection.execute(select(pending.c.key).limit(1)).first() is None:
         return []
-    coming = {row.id for row in rows}
-    keys = [(0, row.id) for row in rows]
-    keys += dict.fromkeys((1, row.external_id) for row in rows if row.external_id is not None)
+    coming = {row[0] for row in rows}
+    keys = [(0, row[0]) for row in rows]
+    keys += dict.fromkeys((1, row[1]) for row in rows if row[1] is not None)
     matched: dict[str, Matched] = {}
     for external in (0, 1):
         for chunk in chunks([key for kind, key in keys if kind == external]):

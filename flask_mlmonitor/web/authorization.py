@@ -63,4 +63,4 @@ def _token() -> str | None:
     if scheme.lower() == "bearer":  # as it stands: a token may hold "="
         return token.strip()
     given = request.authorization
-    return None if given is None else given.password
+    return given.password if given is not None and given.type == "basic" else None
