@@ -4,7 +4,7 @@ import json
 import signal
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 from flask.cli import AppGroup
@@ -22,8 +22,6 @@ from flask_mlmonitor.store.reading import (
     read_totals,
 )
 
-_ENDINGS: Final = (signal.SIGTERM, signal.SIGINT)
-
 cli = AppGroup("mlmonitor", help="Monitor the models that this app serves.")
 baseline_group = AppGroup("baseline", help="Baselines: what the data looked like in training.")
 cli.add_command(baseline_group)
@@ -37,13 +35,15 @@ def worker() -> None:
 
     Example: flask --app service mlmonitor worker
     """
-    # Waited for, not handled: a handler that stops the thread could find its lock held.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     runtime = _runtime()
+    told: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: told.append(number))
     working = threading.Thread(target=runtime.work, name="mlmonitor-worker")
     working.start()
     click.echo(f"Draining {runtime.spool.path} into the store.", err=True)
-    signal.sigwait(_ENDINGS)
+    while not told:  # the handler stops nothing: it may interrupt whoever holds a lock
+        working.join(0.25)
     runtime.stop()
     working.join()
     runtime.close()

@@ -63,7 +63,7 @@ class MLMonitor:
     def __init__(self, app: Flask | None = None, *, authorize: Authorize | None = None) -> None:
         self._authorize = authorize
         self._registered: list[Declaration] = []
-        self._unchecked: list[Endpoint] = []
+        self._unchecked: list[Declaration] = []
         self._root: Path | None = None
         if app is not None:
             self.init_app(app)
@@ -91,9 +91,8 @@ class MLMonitor:
             self._authorize,
         )
         self._root = state.root
-        for endpoint in self._unchecked:
-            _check_baseline(endpoint, state.root)
-        self._unchecked.clear()
+        unchecked, self._unchecked = self._unchecked, []
+        self._check(*unchecked)
         app.extensions[EXTENSION] = state
         weakref.finalize(app, state.close)
         if settings.enabled:
@@ -232,8 +231,11 @@ class MLMonitor:
         """Declare a model without a route, whose predictions are recorded by hand.
 
         :raises ConfigError: for a wrong name or task.
+        :raises BaselineError: when the baseline's file is missing or damaged.
         """
-        self._registered.append(declare(model, version, task=task, baseline=baseline))
+        declaration = declare(model, version, task=task, baseline=baseline)
+        self._check(declaration)
+        self._registered.append(declaration)
 
     def record_prediction(
         self,
@@ -300,17 +302,16 @@ class MLMonitor:
             return MonitorCollector(current_state())
 
     def _monitored(self, endpoint: Endpoint) -> Callable[[Callable[P, R]], Monitored[P, R]]:
-        if self._root is None:
-            self._unchecked.append(endpoint)
-        else:
-            _check_baseline(endpoint, self._root)
+        self._check(*endpoint.declarations.values())
         return lambda view: monitor_view(endpoint, view)
 
-
-def _check_baseline(endpoint: Endpoint, root: Path) -> None:
-    for declaration in endpoint.declarations.values():
-        load_baseline(declaration.baseline, root)
-        return
+    def _check(self, *declarations: Declaration) -> None:
+        """Read the baselines now, or as soon as there is an app, so that a wrong path is loud."""
+        if self._root is None:
+            self._unchecked += declarations
+        else:
+            for declaration in declarations:
+                load_baseline(declaration.baseline, self._root)
 
 
 def _check_effect(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """What the monitor tells its listeners; the sender is the app.
 
-Receivers run in the thread of the request, after the prediction is journaled. What a receiver
-raises is counted and logged, and never reaches the request.
+Receivers run in the thread that has something to tell, after it is journaled or stored. What a
+receiver raises is counted and logged, and never reaches the request.
 """
 
 from typing import Final

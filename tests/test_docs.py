@@ -138,7 +138,10 @@ def wait_until_drained(address: str) -> None:
     drained = False
     while not drained:
         assert time.monotonic() < deadline
-        with suppress(OSError), urllib.request.urlopen(f"http://{address}/metrics") as answer:
+        with (
+            suppress(OSError),
+            urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer,
+        ):
             drained = b"\nmlmonitor_journal_bytes 0.0\n" in answer.read()
         time.sleep(0.05)
 
@@ -190,7 +193,7 @@ def test_what_is_linked_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_figures_come_from_a_command(page: Path) -> None:
-    """Each benchmark that a page names exists, with the options that it names."""
+    """Each benchmark that a page names exists."""
     for name in re.findall(r"python -m (tests\.\w+\.\w+)", page.read_text(encoding="utf-8")):
         assert (ROOT / name.replace(".", "/")).with_suffix(".py").exists()
 

@@ -1,12 +1,11 @@
-"""What Prometheus sees: every metric, from whichever process, whatever is broken."""
+"""What Prometheus sees: every metric, under its name, where and for whom it should be."""
 
 import itertools
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prometheus_client import REGISTRY, CollectorRegistry, Metric, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
@@ -15,43 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from flask_mlmonitor import Baseline
 from flask_mlmonitor.metrics import METRICS
 from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, RULES, STATUSES
-from tests.processes import Child
 
 if TYPE_CHECKING:
     from tests.conftest import MakeService, Serve, Service
-
-OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
-MODEL = {"model": "fraud", "version": "2"}
-LABELS = {metric.name: set(metric.labels) for metric in METRICS}
-SUFFIXES = {"histogram": ("_bucket", "_count", "_sum")}
-CELLS = ".cells"
-
-
-def predict() -> Any:
-    return {"prediction": 1}
-
-
-def scrape(service: "Service", path: str = "/metrics") -> dict[str, Metric]:
-    """Return the metrics by the name of their family."""
-    answer = service.client.get(path)
-    assert answer.status_code == 200, answer.text
-    return {family.name: family for family in parse_text(answer.text)}
-
-
-def samples(families: dict[str, Metric]) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Return every sample by its name and labels; none of them twice."""
-    found = [
-        ((sample.name, frozenset(sample.labels.items())), sample.value)
-        for family in families.values()
-        for sample in family.samples
-    ]
-    assert len(dict(found)) == len(found)
-    return dict(found)
-
-
-def value(families: dict[str, Metric], name: str, **labels: str) -> float:
-    """Return one sample."""
-    return samples(families)[name, frozenset(labels.items())]
+from tests.scraping import LABELS, MODEL, OPENMETRICS, SUFFIXES, predict, samples, scrape, value
 
 
 def test_every_metric(serve: "Serve", baseline: Baseline, customer: dict[str, Any]) -> None:
@@ -203,179 +169,6 @@ def test_in_a_registry_of_the_apps_own(fraud_service: "Service") -> None:
 
     assert value(families, "ml_predictions_total", **MODEL, status="success") == 1
     assert set(families) == set(scrape(fraud_service))
-
-
-def slot_files(service: "Service") -> Path:
-    """Return the folder of the counters."""
-    return service.runtime.slot.folder
-
-
-@pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
-def test_the_same_from_every_process(serve: "Serve", production: dict[str, Any]) -> None:
-    """Two processes that share a folder count apart and show the sum; a death loses nothing."""
-    service = serve(predict, config=production)
-
-    def work() -> dict[str, float]:
-        for _ in range(3):
-            service.post()
-        return shown(service)
-
-    for _ in range(2):
-        service.post()
-    with Child(work) as other:
-        assert other.told["predictions"] == 5
-        service.post()
-        mine = shown(service)
-        assert mine == {"predictions": 6, "timed": 6, "workers": 2}
-    assert shown(service) == {"predictions": 6, "timed": 6, "workers": 1}
-
-    with Child(work) as other:  # it goes on in the dead one's slot
-        assert other.told == {"predictions": 9, "timed": 9, "workers": 2}
-        assert shown(service) == other.told
-    assert len(list(slot_files(service).glob("*" + CELLS))) == 2
-
-
-def shown(service: "Service") -> dict[str, float]:
-    """Return what a scrape of this process shows."""
-    families = scrape(service)
-    return {
-        "predictions": value(families, "ml_predictions_total", **MODEL, status="success"),
-        "timed": value(families, "ml_prediction_latency_seconds_count", **MODEL),
-        "workers": value(families, "mlmonitor_workers"),
-    }
-
-
-@pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
-def test_what_a_dead_process_was_doing(serve: "Serve", production: dict[str, Any]) -> None:
-    """A request that died with its process is not in progress for ever."""
-    service: Service
-
-    def begin() -> Any:
-        return scrape(service)["ml_predictions_in_progress"].samples[0].value
-
-    service = serve(lambda: {"prediction": begin()}, config=production)
-
-    def die_within() -> float:
-        return float(service.post().get_json()["prediction"])
-
-    with Child(die_within) as other:
-        assert other.told == 1
-    families = scrape(service)
-    assert value(families, "ml_predictions_in_progress", **MODEL) == 0
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda data: b"",
-        lambda data: b"nonsense",
-        lambda data: bytes(len(data)),
-        lambda data: data[:4],
-    ],
-    ids=["empty", "nonsense", "zeros", "four bytes"],
-)
-def test_an_unreadable_slot(serve: "Serve", production: dict[str, Any], damage: Any) -> None:
-    """One bad file is counted, and hides no other."""
-    service = serve(predict, config=production)
-    service.post()
-    whole = (slot_files(service) / f"{service.runtime.slot.number}{CELLS}").read_bytes()
-    (slot_files(service) / f"9{CELLS}").write_bytes(damage(whole))
-    families = scrape(service)
-
-    assert value(families, "mlmonitor_unreadable_slots") == 1
-    assert value(families, "mlmonitor_workers") == 1
-    assert value(families, "ml_predictions_total", **MODEL, status="success") == 1
-
-
-def test_a_slot_that_is_a_folder(serve: "Serve", production: dict[str, Any]) -> None:
-    """Whatever lies there."""
-    service = serve(predict, config=production)
-    service.post()
-    (slot_files(service) / f"9{CELLS}").mkdir()
-
-    assert value(scrape(service), "mlmonitor_unreadable_slots") == 1
-
-
-def test_every_truncation_and_many_flipped_bits(serve: "Serve", production: dict[str, Any]) -> None:
-    """A damaged file may show wrong counts of its own, but never breaks a scrape."""
-    service = serve(predict, config={**production, "MLMONITOR_LATENCY_BUCKETS": [0.5]})
-    service.post()
-    whole = (slot_files(service) / f"{service.runtime.slot.number}{CELLS}").read_bytes()
-    bad = slot_files(service) / f"9{CELLS}"
-    damaged = [
-        *(whole[:length] for length in range(0, len(whole), 23)),
-        *(flipped(whole, 8 * place + place % 8) for place in range(0, len(whole), 7)),
-    ]
-    for data in damaged:
-        bad.write_bytes(data)
-        found = samples(scrape(service))
-        assert found["ml_requests_per_second", frozenset(MODEL.items())] > 0
-
-
-def flipped(data: bytes, bit: int) -> bytes:
-    """Return *data* with one bit turned round."""
-    turned = bytearray(data)
-    turned[bit // 8] ^= 1 << bit % 8
-    return bytes(turned)
-
-
-def test_while_the_store_is_down(serve: "Serve", production: dict[str, Any]) -> None:
-    """Counts are exact, the journal's size is there, results are absent; it is no fault of ours."""
-    service = serve(predict, config=production)
-    key = service.post().headers["X-Prediction-ID"]
-    assert service.flush()
-    with service.app.app_context():
-        service.monitor.record_ground_truth(key, 1)
-    assert value(scrape(service), "ml_ground_truth_coverage_ratio", **MODEL) == 1
-    path = service.runtime.database.path
-    service.runtime.database.close()
-    away = path.with_suffix(".away")
-    path.rename(away)
-    path.mkdir()
-    service.post()
-    families = scrape(service)
-
-    assert value(families, "ml_predictions_total", **MODEL, status="success") == 2
-    assert value(families, "mlmonitor_journal_bytes") > 0
-    assert families["mlmonitor_drain_lag_seconds"].samples == []
-    assert families["ml_ground_truth_coverage_ratio"].samples == []
-    assert service.tally() == {"predictions success": 2, "timed": 2}
-    path.rmdir()
-    away.rename(path)
-    assert value(scrape(service), "ml_ground_truth_coverage_ratio", **MODEL) == 1
-
-
-def test_what_waits_in_the_journal(serve: "Serve", production: dict[str, Any]) -> None:
-    """Its bytes and its age, until it is in the store."""
-    service = serve(predict, config=production)
-    assert value(scrape(service), "mlmonitor_journal_bytes") == 0
-    service.post()
-    families = scrape(service)
-    assert value(families, "mlmonitor_journal_bytes") > 0
-    assert 0 < value(families, "mlmonitor_drain_lag_seconds") < 60
-    assert service.flush()
-
-    families = scrape(service)
-    assert value(families, "mlmonitor_journal_bytes") == 0
-    assert value(families, "mlmonitor_drain_lag_seconds") == 0
-
-
-def test_a_baseline_that_is_gone(
-    make_service: "MakeService", baseline: Baseline, tmp_path: Path
-) -> None:
-    """After the start its file is nobody's condition: its age is absent, and all else is there."""
-    path = tmp_path / "baseline.json"
-    baseline.save(path)
-    service = make_service()
-    options: dict[str, Any] = {"version": "2", "baseline": path}
-    service.app.post("/predict")(service.monitor.prediction("fraud", **options)(predict))
-    assert value(scrape(service), "ml_model_age_seconds", **MODEL) >= 0
-    path.unlink()
-    service.post({"age": 41})
-
-    families = scrape(service)
-    assert "ml_model_age_seconds" not in families
-    assert value(families, "ml_predictions_total", **MODEL, status="success") == 1
 
 
 def test_a_path_that_the_app_serves_too(

@@ -1,5 +1,6 @@
 """From the spool to the store: each record once, whoever drains."""
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -65,7 +66,7 @@ class Drain:
         self._clock = clock
         self._offsets: dict[str, int] | None = None
         self._removed: list[str] = []
-        self._foreign: set[Path] = set()
+        self._warned: set[Path] = set()
 
     def run_once(self, limit: int) -> int:
         """Move about *limit* rows; return how many were moved.
@@ -101,7 +102,7 @@ class Drain:
                         oldest = min(
                             [*times, *([] if oldest is None else [oldest])], default=oldest
                         )
-            except (FileNotFoundError, PermissionError):
+            except OSError:  # finished by another drain, or not to be read at all
                 continue
         return Backlog(size, 0.0 if oldest is None else max(0.0, self._clock() - oldest))
 
@@ -117,13 +118,13 @@ class Drain:
                     if chunk.end:
                         self._finish(segment, chunk.state)
                     if chunk.state is State.FOREIGN:
-                        self._warn_of(path)
+                        self._warn_of(path, "no segment of this version's format")
                     if chunk.state is not State.MORE:
                         break
         except FileNotFoundError:  # another drain finished it
             pass
-        except PermissionError:
-            self._warn_of(path)
+        except OSError as error:  # one bad file is not in the way of the others
+            self._warn_of(path, str(error))
         except OffsetMoved:
             self._offsets = read_offsets(self._database)
         return moved
@@ -140,7 +141,7 @@ class Drain:
         except Exception:  # noqa: BLE001  whatever a poisonous record makes the store say
             self._one_by_one(segment, offset, chunk)
         if chunk.lost is not None:
-            self._counters.add("dropped", chunk.lost.reason, amount=chunk.lost.count)
+            self._count("dropped", chunk.lost.reason, amount=chunk.lost.count)
         return sum(map(rows_of, records))
 
     def _one_by_one(self, segment: Segment, offset: int, chunk: Chunk) -> None:
@@ -157,7 +158,7 @@ class Drain:
                 letter = msgspec.msgpack.encode(records)
                 bury(self._database, span, self._clock(), repr(refused)[:1000], letter)
                 self._moved_to(span)
-                self._counters.add("dropped", "rejected", amount=sum(map(rows_of, records)))
+                self._count("dropped", "rejected", amount=sum(map(rows_of, records)))
             offset = single.offset
 
     def _apply(self, segment: Segment, span: Span, records: Sequence[Served | Gap]) -> None:
@@ -180,17 +181,21 @@ class Drain:
         else:
             segment.remove()
         if state is State.TORN:
-            self._counters.add("torn")
+            self._count("torn")
         self._removed.append(segment.path.name)
 
-    def _warn_of(self, path: Path) -> None:
-        if path not in self._foreign:
-            self._foreign.add(path)
+    def _count(self, *name: str, amount: float = 1) -> None:
+        with contextlib.suppress(OSError):  # on a full disk it is counted in memory
+            self._counters.add(*name, amount=amount)
+
+    def _warn_of(self, path: Path, problem: str) -> None:
+        if path not in self._warned:
+            self._warned.add(path)
             LOGGER.warning(
-                "%s is left alone: it cannot be read, or is no segment of this version's format. "
-                "If a later version of flask-mlmonitor wrote it, that version will drain it.",
-                path,
-            )
+                "%s is left alone: %s. If a later version of flask-mlmonitor wrote it, that "
+                "version will drain it.",
+                path, problem,
+            )  # fmt: skip
 
     def _tidy_up(self) -> None:
         if self._removed:

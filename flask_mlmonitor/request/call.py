@@ -1,6 +1,7 @@
 """Who answers a request: the view, the fallback, or a rejection."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -10,7 +11,14 @@ from flask_mlmonitor.exceptions import InvalidInput, MLMonitorError
 from flask_mlmonitor.records import FieldFailure
 from flask_mlmonitor.request.endpoint import Predictor
 from flask_mlmonitor.request.observation import SUCCESS, Observation, Outcome
-from flask_mlmonitor.request.outputs import Answer, Output, answer_of, not_finite, outputs_of
+from flask_mlmonitor.request.outputs import (
+    Answer,
+    Output,
+    answer_of,
+    holds_no_number,
+    not_finite,
+    outputs_of,
+)
 from flask_mlmonitor.request.payloads import listed
 from flask_mlmonitor.request.validation import acted_on
 
@@ -191,6 +199,8 @@ def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
             return answer.status, ()
         rows = max(1, len(observation.fields))
         outputs = outputs_of(body, rows, batch=observation.batch)
+        if outputs is None and holds_no_number(body):
+            return answer.status, (Output(math.nan),)
         if outputs is None:
             raise UnknownOutput(type(body).__name__)
     except Exception as error:  # noqa: BLE001  the boundary

@@ -6,7 +6,7 @@ counted, the parts behind it still run, and the client's answer does not change.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from flask import Request
 
@@ -134,11 +134,13 @@ class Observation:
         latency = None if self._started is None else time.perf_counter() - self._started
         route, concerns = self.route, self.endpoint.concerns
         environ = self._request.environ
+        recorded = False
+        fell_back = outcome.reason >= 0 and concerns.fall_back
         if outcome is not SUCCESS or _REASON in environ:
             outcome = self._settled(outcome)
         try:
             if concerns.record:
-                self._record(outcome, outputs, latency)
+                recorded = self._record(outcome, outputs, latency)
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("journal", fault)
         try:
@@ -147,11 +149,13 @@ class Observation:
                 route.counters.finished(outcome.status, rows, self.time, latency, outcome.error)
             if self.failures:
                 route.counters.broke(self.failures)
+            if fell_back:
+                route.counters.fell_back(outcome.reason)
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("counters", fault)
         try:
             headers = environ.get(SIGNATURE, {})
-            if concerns.record:
+            if recorded:  # who holds an id finds its prediction in the store
                 headers[ID_HEADER] = self.id
             if concerns.fall_back:
                 headers[SOURCE_HEADER] = outcome.source
@@ -159,22 +163,20 @@ class Observation:
                 route.warn(latency)
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("request", fault)
+        if fell_back:
+            with route.faults.guard("signal"):
+                self._tell_fallback(FALLBACK_REASONS[outcome.reason])
 
     def _settled(self, outcome: Outcome) -> Outcome:
         """Tell who else watches this request that the fallback answered, or hear of it."""
         environ = self._request.environ
-        if outcome.reason < 0:
-            known = environ.get(_REASON)
-            return outcome if known is None or outcome is not SUCCESS else known
-        environ[_REASON] = outcome
-        if self.endpoint.concerns.fall_back:
-            with self.route.faults.guard("counters"):
-                self.route.counters.fell_back(outcome.reason)
-            with self.route.faults.guard("signal"):
-                self._tell_fallback(FALLBACK_REASONS[outcome.reason])
+        if outcome.reason >= 0:
+            environ[_REASON] = outcome
+        elif outcome is SUCCESS:
+            return cast("Outcome", environ[_REASON])
         return outcome
 
-    def _record(self, outcome: Outcome, outputs: Sequence[Output], latency: float | None) -> None:
+    def _record(self, outcome: Outcome, outputs: Sequence[Output], latency: float | None) -> bool:
         route = self.route
         served = Served(
             route.schema,
@@ -195,6 +197,7 @@ class Observation:
         if route.runtime.inline:
             with route.faults.guard("drain"):
                 route.runtime.drain_inline()
+        return recorded
 
     def _tell_recorded(self, outcome: Outcome, served: Served) -> None:
         for number, row in enumerate(served.rows):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -70,10 +70,8 @@ def outputs_of(body: Any, rows: int, *, batch: bool) -> list[Output] | None:
     """
     prediction, probability = body, None
     if isinstance(body, dict):
-        for key in PREDICTIONS:
-            if key in body:
-                break
-        else:
+        key = _key(body)
+        if key is None:
             return None
         prediction = body[key]
         for name in PROBABILITIES:
@@ -102,6 +100,24 @@ def not_finite(outputs: Sequence[Output]) -> bool:
         if isinstance(prediction, float | list) and _not_finite(prediction):
             return True
     return False
+
+
+def holds_no_number(body: Any) -> bool:
+    """Return whether a body of no known form has NaN or infinity where its prediction stands.
+
+    >>> holds_no_number({"prediction": float("nan"), "rows": 2})
+    True
+    """
+    if isinstance(body, dict):
+        body = body.get(_key(body))
+    return _not_finite(listed(body))
+
+
+def _key(body: Mapping[str, Any]) -> str | None:
+    for key in PREDICTIONS:
+        if key in body:
+            return key
+    return None
 
 
 def _not_finite(value: Any) -> bool:

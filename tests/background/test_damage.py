@@ -1,12 +1,15 @@
 """What cannot be read or stored is counted and kept; the rest goes on."""
 
+import struct
+from zlib import crc32
+
 import msgspec
 import pytest
 from sqlalchemy import select
 
 from flask_mlmonitor.background.drain import Backlog
 from flask_mlmonitor.exceptions import StoreUnavailable
-from flask_mlmonitor.journal.frames import FORMAT_VERSION
+from flask_mlmonitor.journal.frames import FORMAT_VERSION, encode
 from flask_mlmonitor.records import Served
 from flask_mlmonitor.store import database as database_module
 from flask_mlmonitor.store import tables
@@ -68,6 +71,34 @@ def test_a_corrupt_segment_is_kept_and_its_loss_is_known(rig: Rig) -> None:
     assert rig.counted() == {"dropped corrupt": 100 - kept}
     assert rig.files() == [".corrupt"]
     assert rig.drain() == 0
+
+
+def test_a_frame_that_holds_no_record(rig: Rig) -> None:
+    """Whole, but of something this version does not know: it is a gap, and the rest goes on."""
+    path = rig.write(requests(3))
+    payload = msgspec.msgpack.encode(["x", 1, 2])
+    frame = struct.pack("<II", len(payload), crc32(payload)) + payload
+    behind = path.read_bytes()[-len(encode(request(2))) :]
+    assert behind == encode(request(2))
+    path.write_bytes(path.read_bytes()[: -len(behind)] + frame + behind)
+    rig.drain()
+    found = rig.ledger()
+    assert found._replace(gaps=[]) == expected(requests(3))
+    assert [gap.count for gap in found.gaps] == [1]
+    assert sum(rig.counted().values()) == 1
+    assert rig.files() == []
+
+
+def test_a_segment_that_is_no_file(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever lies in the spool, the segments behind it are drained."""
+    (rig.spool.path / "00000000000000000000-1-000000-abcdef01.j").mkdir(parents=True)
+    rig.write(requests(5))
+    drain = rig.new_drain()
+    for _ in range(3):
+        drain.run_once(100)
+    assert rig.ledger() == expected(requests(5))
+    assert drain.backlog() == Backlog(0, 0.0)
+    assert len(caplog.records) == 1
 
 
 def test_a_segment_whose_head_is_damaged(rig: Rig) -> None:

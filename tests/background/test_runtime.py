@@ -307,14 +307,17 @@ def test_closing_while_the_store_is_down(
     assert stored(heir) == {1}
 
 
-def test_a_child_that_ends_leaves_its_parents_things_alone(start: Open) -> None:
-    """At exit, the child's copy of the parent's runtime closes nothing."""
-    runtime = start()
+def test_a_child_that_ends_leaves_its_parents_things_alone(
+    settings: Callable[..., Settings],
+) -> None:
+    """At exit, the child's copy of the parent's runtime closes and removes nothing."""
+    runtime = runtime_for(settings(), testing=True)
     record(runtime, 1)
     assert run_in_child(runtime.close) == 0
     record(runtime, 2)
     assert runtime.flush(SECONDS)
     assert stored(runtime) == {1, 2}
+    runtime.close()
 
 
 def test_what_cannot_be_recorded_is_logged_once(

@@ -359,6 +359,7 @@ def test_counting_begins_on_a_full_disk(small_disk: "SmallDisk") -> None:
         block.values[0] += 1
         with pytest.raises(OSError, match=r"No space|in part"):
             slot.write(block, block.view)
+    assert [found.values[0] for _, blocks in read_slots(slot) for found in blocks or ()] == [3]
     small_disk.empty()
     slot.write(block, block.view)
     assert total(folder) == 3

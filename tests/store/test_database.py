@@ -160,6 +160,15 @@ def test_a_store_that_stays_locked_is_unavailable(database: Database, path: Path
     assert notes(database) == 2
 
 
+def test_a_writer_has_its_turn_before_it_reads(database: Database, path: Path) -> None:
+    """What it decides by is still so when it writes, whatever other programs do."""
+    note(database, 1)
+    other = sqlite3.connect(path, isolation_level=None, timeout=0)
+    with database.writing(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_process_of_ours_that_writes_for_too_long(database: Database, path: Path) -> None:
     """The next one gives up; when the first is killed, its turn and its changes are gone."""
