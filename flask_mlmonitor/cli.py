@@ -2,7 +2,7 @@
 
 import json
 import signal
-import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,10 @@ def worker() -> None:
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: told.append(number))
-    working = threading.Thread(target=runtime.work, name="mlmonitor-worker")
-    working.start()
+    runtime.work()
     click.echo(f"Draining {runtime.spool.path} into the store.", err=True)
     while not told:  # the handler stops nothing: it may interrupt whoever holds a lock
-        working.join(0.25)
-    runtime.stop()
-    working.join()
+        time.sleep(0.25)
     runtime.close()
 
 

@@ -1,6 +1,7 @@
 """From the spool to the store: each record once, whoever drains."""
 
 import contextlib
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -87,7 +88,7 @@ class Drain:
     def backlog(self) -> Backlog:
         """Return what waits in the spool, as the store's offsets have it."""
         offsets = read_offsets(self._database)
-        size, oldest = 0, None
+        size, oldest = 0, math.inf
         for path in self._spool.segments():
             try:
                 with Segment(path) as segment:
@@ -97,14 +98,11 @@ class Drain:
                     waiting = path.stat().st_size - offset
                     if waiting > 0:
                         size += waiting
-                        times = [record.time for record in segment.read(offset, 1).records
-                                 if isinstance(record, Served)]  # fmt: skip
-                        oldest = min(
-                            [*times, *([] if oldest is None else [oldest])], default=oldest
-                        )
+                        waits = segment.read(offset, 1).records
+                        oldest = min([oldest, *(r.time for r in waits if isinstance(r, Served))])
             except OSError:  # finished by another drain, or not to be read at all
                 continue
-        return Backlog(size, 0.0 if oldest is None else max(0.0, self._clock() - oldest))
+        return Backlog(size, max(0.0, self._clock() - oldest))
 
     def _drain(self, path: Path, limit: int) -> int:
         moved = 0

@@ -72,13 +72,8 @@ class Runtime:
         atexit.register(self.close)
 
     def work(self) -> None:
-        """Drain in the caller's thread until :meth:`stop`; what ``flask mlmonitor worker`` does."""
+        """From now on drain here at full speed; what ``flask mlmonitor worker`` does."""
         self._drains, self._rows, self._loop.duty = True, WORKER_ROWS, 1.0
-        self._loop.run()
-
-    def stop(self) -> None:
-        """End :meth:`work`."""
-        self._loop.stop(0)
 
     def drain_inline(self) -> None:
         """In a test, move what was journaled to the store at once."""

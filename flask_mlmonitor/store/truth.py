@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from flask_mlmonitor.clock import Clock, now
@@ -94,29 +94,49 @@ def match_pending(connection: Connection, rows: Sequence[Sequence[Any]]) -> list
     if not rows or connection.execute(select(pending.c.key).limit(1)).first() is None:
         return []
     coming = {row[0] for row in rows}
-    keys = [(0, row[0]) for row in rows]
-    keys += dict.fromkeys((1, row[1]) for row in rows if row[1] is not None)
+    sent = {row[1] for row in rows if row[1] is not None}
     matched: dict[str, Matched] = {}
-    for external in (0, 1):
-        for chunk in chunks([key for kind, key in keys if kind == external]):
+    for external, keys in ((0, coming), (1, sent)):
+        for chunk in chunks(sorted(keys)):
             query = select(pending).where(pending.c.external == external, pending.c.key.in_(chunk))
-            for waiting in connection.execute(query).all():
-                row = None if waiting.row < 0 else waiting.row
-                claim = Claim(waiting.key, None, waiting.time, bool(external), row)
-                found = _find(connection, [claim])[0]
-                if len(found) == 1 and found[0].id in coming:
-                    matched[found[0].id] = _match(connection, waiting, claim, found[0])
+            found = _match(connection, connection.execute(query).all(), coming)
+            matched.update((match.prediction_id, match) for match in found)
     _count(connection, matched.values())
     return list(matched.values())
 
 
-def _match(connection: Connection, waiting: Any, claim: Claim, stored: Stored) -> Matched:
-    known = claim._replace(value=msgspec.Raw(waiting.value.encode()))
-    _upsert(connection, tables.ground_truth, [_truth(known, stored, waiting.received)])
-    pending = tables.pending_ground_truth.c
-    same = (pending.key == waiting.key, pending.external == waiting.external)
-    connection.execute(delete(tables.pending_ground_truth).where(*same, pending.row == waiting.row))
-    return Matched(stored.id, stored.model, stored.version, max(0.0, claim.time - stored.time))
+def _match(
+    connection: Connection, waiting: Sequence[Any], coming: Collection[str]
+) -> list[Matched]:
+    """Move the waiting values whose prediction is coming, and no other has its external id."""
+    claims = [
+        Claim(
+            one.key,
+            msgspec.Raw(one.value.encode()),
+            one.time,
+            bool(one.external),
+            None if one.row < 0 else one.row,
+        )
+        for one in waiting
+    ]
+    moved = [
+        (one, claim, found[0])
+        for one, claim, found in zip(waiting, claims, _find(connection, claims), strict=True)
+        if len(found) == 1 and found[0].id in coming
+    ]
+    truths = [_truth(claim, stored, one.received) for one, claim, stored in moved]
+    _upsert(connection, tables.ground_truth, truths)
+    if moved:
+        pending = tables.pending_ground_truth.c
+        this = (pending.key == bindparam("k"), pending.external == bindparam("e"))
+        connection.execute(
+            delete(tables.pending_ground_truth).where(*this, pending.row == bindparam("r")),
+            [{"k": one.key, "e": one.external, "r": one.row} for one, _, _ in moved],
+        )
+    return [
+        Matched(stored.id, stored.model, stored.version, max(0.0, claim.time - stored.time))
+        for _, claim, stored in moved
+    ]
 
 
 def _find(connection: Connection, claims: Sequence[Claim]) -> list[list[Stored]]:

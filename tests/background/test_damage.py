@@ -180,3 +180,10 @@ def test_nothing_is_lost_while_the_store_is_away(rig: Rig) -> None:
     rig.database.path.rmdir()
     assert drain.run_once(100) == 5
     assert rig.ledger() == expected(requests(5))
+
+
+def test_a_store_that_cannot_be_used_is_told_before_it_is_needed(rig: Rig) -> None:
+    """With an empty spool, too: a wrong folder shows at once, not with the first prediction."""
+    rig.database.path.mkdir(parents=True)
+    with pytest.raises(StoreUnavailable):
+        rig.new_drain().run_once(100)

