@@ -1,11 +1,13 @@
 """What the monitor keeps for one app."""
 
+import difflib
 import os
 import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
@@ -13,6 +15,7 @@ from flask import Flask, Request, current_app
 
 from flask_mlmonitor.background.runtime import Runtime, runtime_for
 from flask_mlmonitor.config import Settings
+from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError, one_of
 from flask_mlmonitor.stats.baseline import Baseline
 
@@ -105,13 +108,12 @@ class AppState:
         return cast("T", known)
 
     def declarations(self) -> list[Declaration]:
-        """Return every model of the app, each version once."""
+        """Return every model of the app, each version once: as it was declared with a baseline."""
         known: dict[tuple[str, str], Declaration] = {}
         for declaration in (*self.routed(), *self.registered):
             key = (declaration.model, declaration.version)
-            if known.setdefault(key, declaration).baseline != declaration.baseline:
-                remedy = "declare a model and version with one baseline"
-                raise ConfigError("baseline", declaration.baseline, remedy)
+            if key not in known or known[key].baseline is None:
+                known[key] = declaration
         return list(known.values())
 
     def declaration(self, model: str, version: str | None) -> Declaration:
@@ -130,7 +132,20 @@ class AppState:
         if of_model:
             return of_model[0]
         declared = declare(model, "1" if version is None else version)
-        return self._undeclared.setdefault((declared.model, declared.version), declared)
+        return self._undeclared_as(declared)
+
+    def _undeclared_as(self, declared: Declaration) -> Declaration:
+        key = (declared.model, declared.version)
+        if key not in self._undeclared:
+            names = sorted({f"{known.model} {known.version}" for known in self.declarations()})
+            near = difflib.get_close_matches(" ".join(key), names, n=1)
+            LOGGER.warning(
+                "Nobody declared model %s %s%s; it is monitored without a baseline. "
+                "Declare it with monitor.register().",
+                *key,
+                f" (is it {near[0]}?)" if near else "",
+            )
+        return self._undeclared.setdefault(key, declared)
 
     def close(self) -> None:
         """Close a runtime that belongs to this app alone; a shared one ends with its process."""
@@ -168,9 +183,14 @@ def load_baseline(baseline: Baseline | Path | None, root: Path) -> Baseline | No
     path = root / baseline
     if not path.is_file():
         raise BaselineError(
-            f"The baseline {path} does not exist: build it with "
-            f"`flask mlmonitor baseline build DATA -o {baseline}`, or correct the path."
+            f"The baseline {path} is no file: build it with "
+            f"`flask mlmonitor baseline build DATA -o {path}`, or correct the path."
         )
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, _changed: int) -> Baseline:
     return Baseline.load(path)
 
 

@@ -39,6 +39,11 @@ def worker() -> None:
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: told.append(number))
+    if _state().settings.background != "external":
+        click.echo(
+            "MLMONITOR_BACKGROUND is not 'external': the web workers stand for election too.",
+            err=True,
+        )
     runtime.work()
     click.echo(f"Draining {runtime.spool.path} into the store.", err=True)
     while not told:  # the handler stops nothing: it may interrupt whoever holds a lock

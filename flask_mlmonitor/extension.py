@@ -18,7 +18,7 @@ from flask_mlmonitor._app import (
     declare,
     load_baseline,
 )
-from flask_mlmonitor.background.folders import check_folder
+from flask_mlmonitor.background.folders import check_folders
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
@@ -63,7 +63,7 @@ class MLMonitor:
     def __init__(self, app: Flask | None = None, *, authorize: Authorize | None = None) -> None:
         self._authorize = authorize
         self._registered: list[Declaration] = []
-        self._unchecked: list[Declaration] = []
+        self._early: list[Declaration] = []
         self._root: Path | None = None
         if app is not None:
             self.init_app(app)
@@ -77,7 +77,7 @@ class MLMonitor:
         if EXTENSION in app.extensions:
             raise ConfigError("init_app", app.name, "call it once for an app")
         settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
-        check_folder(settings)
+        check_folders(settings)
         _check_effect(settings)
         Database(settings.store_url)
         reference = weakref.ref(app)
@@ -90,9 +90,9 @@ class MLMonitor:
             lambda: declared_by(reference()),
             self._authorize,
         )
+        for declaration in self._early:
+            load_baseline(declaration.baseline, state.root)
         self._root = state.root
-        unchecked, self._unchecked = self._unchecked, []
-        self._check(*unchecked)
         app.extensions[EXTENSION] = state
         weakref.finalize(app, state.close)
         if settings.enabled:
@@ -306,9 +306,9 @@ class MLMonitor:
         return lambda view: monitor_view(endpoint, view)
 
     def _check(self, *declarations: Declaration) -> None:
-        """Read the baselines now, or as soon as there is an app, so that a wrong path is loud."""
+        """Read the baselines now, or for each app to come, so that a wrong path is loud."""
         if self._root is None:
-            self._unchecked += declarations
+            self._early += declarations
         else:
             for declaration in declarations:
                 load_baseline(declaration.baseline, self._root)

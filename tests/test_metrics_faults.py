@@ -104,7 +104,13 @@ def test_a_slot_that_is_a_folder(serve: "Serve", production: dict[str, Any]) -> 
 
 def test_every_truncation_and_many_flipped_bits(serve: "Serve", production: dict[str, Any]) -> None:
     """A damaged file may show wrong counts of its own, but never breaks a scrape."""
-    service = serve(predict, config={**production, "MLMONITOR_LATENCY_BUCKETS": [0.5]})
+    service = serve(
+        predict,
+        config={**production, "MLMONITOR_LATENCY_BUCKETS": [0.5]}
+        | {
+            "MLMONITOR_THROUGHPUT_WINDOW": "1h"  # longer than this test on any machine
+        },
+    )
     service.post()
     whole = (slot_files(service) / f"{service.runtime.slot.number}{CELLS}").read_bytes()
     bad = slot_files(service) / f"9{CELLS}"

@@ -40,6 +40,6 @@ class HostElection:
 
     def resign(self) -> None:
         """Give the office up, if held."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)

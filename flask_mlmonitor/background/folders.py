@@ -9,6 +9,7 @@ from pathlib import Path
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import ConfigError
+from flask_mlmonitor.store.database import Database
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Folders:
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
             if os.access(data, os.W_OK | os.X_OK):
-                return cls(data, settings.store_url)
+                return cls(data, _store_url(settings, data))
             problem = "it is not writable"
         except OSError as error:
             problem = str(error)
@@ -41,31 +42,53 @@ class Folders:
             "MLMONITOR_DATA_DIR names a writable folder.",
             data, problem, borrowed,
         )  # fmt: skip
-        url = settings.store_url
-        if not settings.store_url_set:
-            url = f"sqlite:///{borrowed / 'mlmonitor.sqlite3'}"
+        url = settings.store_url if settings.store_url_set else _store_in(borrowed)
         return cls(borrowed, url, borrowed=True)
 
     @classmethod
     def temporary(cls) -> "Folders":
         """Return a new folder for a test."""
         data = Path(tempfile.mkdtemp(prefix="mlmonitor-"))
-        return cls(data, f"sqlite:///{data / 'mlmonitor.sqlite3'}")
+        return cls(data, _store_in(data))
 
 
-def check_folder(settings: Settings) -> None:
-    """Refuse a chosen data folder that cannot be made or written, without making it.
+def check_folders(settings: Settings) -> None:
+    """Refuse chosen folders that cannot be made or written, without making them.
 
     :raises ConfigError: naming what is in the way.
     """
-    if not settings.data_dir_set:
-        return
-    folder = settings.data_dir
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise ConfigError(
-            "MLMONITOR_DATA_DIR", str(folder), f"{nearest} is not writable: set a folder that is"
-        )
+    chosen = []
+    if settings.data_dir_set:
+        chosen.append(("MLMONITOR_DATA_DIR", settings.data_dir))
+    if settings.store_url_set:
+        chosen.append(("MLMONITOR_STORE_URL", Database(settings.store_url).path.parent))
+    for key, folder in chosen:
+        nearest = _nearest(folder)
+        if not _writable(nearest):
+            remedy = f"{nearest} is not writable: set a folder that is"
+            raise ConfigError(key, str(folder), remedy)
+
+
+def _store_url(settings: Settings, data: Path) -> str:
+    """Return the configured store, or one beside the data when the default cannot be written."""
+    folder = Database(settings.store_url).path.parent
+    if settings.store_url_set or _writable(_nearest(folder)):
+        return settings.store_url
+    LOGGER.warning("%s is not writable: the store lies in %s.", folder, data)
+    return _store_in(data)
+
+
+def _store_in(folder: Path) -> str:
+    return f"sqlite:///{folder / 'mlmonitor.sqlite3'}"
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder or, while it does not exist, the nearest one above it that does."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+def _writable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _private_folder(wanted: Path) -> Path:

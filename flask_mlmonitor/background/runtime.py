@@ -112,9 +112,11 @@ class Runtime:
                 finally:
                     if not self._drains:  # the office is the worker's
                         self.election.resign()
-            if not self.drain.backlog().size:
+            waiting = self.drain.backlog().size
+            if not waiting:
                 return True
             if time.monotonic() > deadline:
+                LOGGER.warning("%d bytes of the journal still wait to be stored.", waiting)
                 return False
             time.sleep(POLL_SECONDS / 5)
 
@@ -146,8 +148,9 @@ class Runtime:
         self.election.resign()
         self.slot.close()
         self.database.close()
-        if self.inline:
+        if self.inline:  # its app may be collected anywhere, also where the lock is held
             shutil.rmtree(self.folders.data, ignore_errors=True)
+            return
         with _lock:
             _runtimes.pop((self.pid, self.folders.data), None)
 

@@ -64,7 +64,7 @@ class RequestCounters:
         self._in_progress = index["in_progress",]
         self._parts = index["recent", repr(window), "0"]
         self._part = self._parts
-        self._turn = 0.0
+        self._turned = self._turn = 0.0
         slot.write(self._block, self._block.view)
 
     def begun(self) -> None:
@@ -93,7 +93,7 @@ class RequestCounters:
             if latency is not None:
                 values[self._latency + bisect_left(self._bounds, latency)] += 1
                 values[self._latency_sum] += latency
-            if now >= self._turn:
+            if not self._turn > now >= self._turned:  # or the clock went back
                 self._next_part(now)
             values[self._part] += 1
         self._slot.write(self._block, self._hot_cells)
@@ -101,10 +101,10 @@ class RequestCounters:
     def _next_part(self, now: float) -> None:
         """Go on to the part of the throughput window that *now* lies in, emptied first."""
         tick = int(now / self._tick)
-        self._turn = (tick + 1) * self._tick
+        self._turned, self._turn = tick * self._tick, (tick + 1) * self._tick
         self._part = self._parts + tick % (TICKS + 1)
         stamp = self._part + TICKS + 1
-        if self._values[stamp] != tick:
+        if self._values[stamp] < tick:
             self._values[stamp] = tick
             self._values[self._part] = 0
 

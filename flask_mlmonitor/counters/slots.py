@@ -161,8 +161,9 @@ def read_slots(slot: Slot) -> Iterator[tuple[bool, list[Block] | None]]:
 
     The blocks are ``None`` where the file cannot be read; one bad file never hides another.
     """
-    if slot.number is not None:
-        yield True, slot.blocks()
+    own = slot.blocks()
+    if own:
+        yield True, own
     for path in sorted(slot.folder.glob("*.cells")):
         if path.stem != str(slot.number):
             try:

@@ -1,5 +1,6 @@
 """Predictions that were made outside a request."""
 
+import math
 import time as clock
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,7 +21,7 @@ _NOT_A_NUMBER = Outcome("error", "nan_prediction")
 def record_by_hand(
     state: AppState,
     declaration: Declaration,
-    features: Mapping[str, Any],
+    features: Any,
     prediction: Any,
     *,
     prediction_id: str | None = None,
@@ -32,13 +33,18 @@ def record_by_hand(
 
     A prediction that is no finite number is recorded as an error.
 
-    :raises ConfigError: for a time without a time zone, features that are no mapping, or an id
-        that ground truth could not name.
+    :raises ConfigError: for a time without a time zone, features that are no mapping, a latency
+        that is no duration, or an id that ground truth could not name.
     """
     if time is not None and time.tzinfo is None:
         raise ConfigError("time", time, "give an aware datetime, such as datetime.now(UTC)")
+    if hasattr(features, "to_dict"):  # a row of a data frame
+        features = features.to_dict()
     if not isinstance(features, Mapping):
-        raise ConfigError("features", features, "give a mapping from name to value")
+        remedy = "give a mapping from name to value"  # the values may be private
+        raise ConfigError("features", type(features).__name__, remedy)
+    if latency is not None and not _is_duration(latency):
+        raise ConfigError("latency", latency, "give seconds, a finite number of at least 0")
     if prediction_id is not None and not is_id(prediction_id):
         remedy = f"give a text of 1 to {LONGEST_ID} characters"
         raise ConfigError("prediction_id", prediction_id, remedy)
@@ -53,7 +59,7 @@ def record_by_hand(
         new_id() if prediction_id is None else prediction_id,
         now if time is None else time.timestamp(),
         outcome.status,
-        latency,
+        None if latency is None else float(latency),
         False,
         route.rows(fields, outputs),
         error=outcome.error,
@@ -64,8 +70,12 @@ def record_by_hand(
         runtime.drain_inline()
     with runtime.faults.guard("counters"):
         route.counters.begun()
-        route.counters.finished(outcome.status, 1, now, latency, outcome.error)
+        route.counters.finished(outcome.status, 1, now, served.latency, outcome.error)
         failures = route.validator.failures(fields)
         if failures:
             route.counters.broke(failures)
     return served.id
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

@@ -16,6 +16,7 @@ from flask_mlmonitor.request.outputs import (
     Output,
     answer_of,
     holds_no_number,
+    is_plain,
     not_finite,
     outputs_of,
 )
@@ -71,6 +72,8 @@ def answer(observation: Observation, view: Callable[..., Any]) -> Any:
     observation.start()
     try:
         value = view(*observation.args, **observation.kwargs)
+        if not is_plain(value):
+            observation.route.app.make_response(value)  # raises what Flask would raise later
     except Exception as raised:
         instead = _after(observation, raised)
         if instead is NOTHING:
@@ -157,6 +160,8 @@ def _fall_back(observation: Observation, reason: str, error: str, *, last: bool 
     observation.start()
     try:
         value = _call_fallback(observation)
+        if not is_plain(value):
+            observation.route.app.make_response(value)
     except Exception as failed:
         observation.finish(Outcome("error", error))
         if last:

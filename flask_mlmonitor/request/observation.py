@@ -6,11 +6,12 @@ counted, the parts behind it still run, and the client's answer does not change.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from flask import Request
 
 from flask_mlmonitor import signals
+from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.records import (
     ERROR_TYPES,
     FALLBACK_REASONS,
@@ -169,12 +170,10 @@ class Observation:
 
     def _settled(self, outcome: Outcome) -> Outcome:
         """Tell who else watches this request that the fallback answered, or hear of it."""
-        environ = self._request.environ
+        told: dict[Owner, Outcome] = self._request.environ.setdefault(_REASON, {})
         if outcome.reason >= 0:
-            environ[_REASON] = outcome
-        elif outcome is SUCCESS:
-            return cast("Outcome", environ[_REASON])
-        return outcome
+            told[self.route.owner] = outcome
+        return told.get(self.route.owner, outcome) if outcome is SUCCESS else outcome
 
     def _record(self, outcome: Outcome, outputs: Sequence[Output], latency: float | None) -> bool:
         route = self.route

@@ -15,6 +15,7 @@ PREDICTIONS: Final = ("prediction", "predictions", "outputs", "result", "label",
 PROBABILITIES: Final = ("probability", "probabilities", "proba", "scores")
 LABELS: Final = ("label", "class")
 LONGEST_TEXT: Final = 256
+_JSON: Final = frozenset((float, int, str, bool, type(None)))
 _PLAIN: Final = frozenset((float, int, str, bool, dict, type(None)))
 _OK: Final = 200
 
@@ -47,8 +48,6 @@ def answer_of(value: Any) -> Answer:
         return Answer(_parsed(value) if value.status_code < 300 else None, value.status_code)
     if isinstance(value, tuple) and value:
         return _with_status(*value[:2])
-    if value is None:  # Flask refuses it, with a 500
-        return Answer(None, 500)
     if isinstance(value, HTTPException):
         return Answer(None, value.code or _OK)
     if isinstance(value, str | bytes):
@@ -56,6 +55,28 @@ def answer_of(value: Any) -> Answer:
     if isinstance(value, Iterator):  # streamed
         return Answer(None, _OK)
     return Answer(value, _OK)
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether Flask can surely send a view's return value.
+
+    >>> is_plain({"prediction": [1, 0.5]}), is_plain({"prediction": 1j}), is_plain(1)
+    (True, False, False)
+    """
+    if isinstance(value, tuple) and value:
+        value = value[0]
+    if isinstance(value, dict | list):
+        return _is_json(value)
+    return isinstance(value, Response | str | bytes | Iterator | HTTPException)
+
+
+def _is_json(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return all(map(_is_json, value.values()))
+    if kind is list:
+        return all(map(_is_json, value))
+    return kind in _JSON
 
 
 def outputs_of(body: Any, rows: int, *, batch: bool) -> list[Output] | None:

@@ -52,9 +52,11 @@ def read_payload(request: Request, features: Callable[[Any], Any] | None) -> Pay
         return rows_of(listed(features(request)))
     try:
         body = request.get_json(silent=True)
-    except (HTTPException, RecursionError):
+    except HTTPException:
         return UNREADABLE
-    if body is not None:
+    except RecursionError:
+        body = None
+    if body is not None or request.is_json:
         # Reading consumed the stream; a view that reads it itself finds the same bytes there.
         stream = BytesIO(request.get_data())
         request.__dict__["stream"] = request.environ["wsgi.input"] = stream

@@ -108,8 +108,8 @@ def declared_by(app: Flask | None) -> Iterator[Declaration]:
     """Yield the models of an app's monitored views, functions and classes alike."""
     for view in {} if app is None else app.view_functions.values():
         view_class = getattr(view, "view_class", None)
-        methods = getattr(view_class, "methods", None) or ()
-        for function in (view, *(getattr(view_class, name.lower(), None) for name in methods)):
+        names = ("dispatch_request", *map(str.lower, getattr(view_class, "methods", None) or ()))
+        for function in (view, *(getattr(view_class, name, None) for name in names)):
             endpoint = getattr(function, MARK, None)
             if isinstance(endpoint, Endpoint):
                 yield from endpoint.declarations.values()

@@ -50,6 +50,8 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
     >>> baseline = Baseline.from_dataframe(frame)
     >>> baseline.features["age"].mean, baseline.features["plan"].bins.categories
     (49.5, ('free', 'paid'))
+    >>> baseline
+    <Baseline: 2 features, 100 rows>
 
     :param n: rows.
     :param created: when it was built.
@@ -92,6 +94,10 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
     def feature_names(self) -> tuple[str, ...]:
         """The names, in the order of the training data."""
         return tuple(column.name for column in self.columns)
+
+    def __repr__(self) -> str:
+        task = f", {self.task}" if self.task else ""
+        return f"<Baseline: {len(self.columns)} features, {self.n} rows{task}>"
 
     def binning(self, latency_bounds: Sequence[float] = ()) -> Binning:
         """Return the cells in which production is counted.

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -40,6 +40,7 @@ class Database:
         self._fd = -1
         self._writer: Engine | None = None
         self._reader: Engine | None = None
+        self._file: tuple[int, int] | None = None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -48,6 +49,7 @@ class Database:
         :raises StoreUnavailable: when the store does not answer or is busy for too long.
         """
         with _translated(), self._turn():
+            self._follow()
             if self._writer is None:
                 self._writer = self._open()
             with self._writer.begin() as connection:
@@ -60,6 +62,7 @@ class Database:
         :raises StoreUnavailable: when the store does not answer, or nothing was ever written.
         """
         with _translated():
+            self._follow()
             if self._reader is None:
                 self._reader = self._open_reader()
             with self._reader.begin() as connection:
@@ -78,9 +81,10 @@ class Database:
         for engine in (self._writer, self._reader):
             if engine is not None:
                 engine.dispose(close=False)
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with suppress(OSError):  # the parent may have been about to close it
+                os.close(fd)
         self._threads = threading.Lock()
         self._writer = self._reader = None
 
@@ -91,14 +95,22 @@ class Database:
                 engine.dispose()
         self._writer = self._reader = None
 
+    def _follow(self) -> None:
+        """Let go of a file that was deleted or replaced: what is written to it is lost."""
+        if self._file is not None and self._file != _identity(self.path):
+            self.close()
+            self._file = None
+
     def _open(self) -> Engine:
-        os.close(_open_private(self.path))
+        _create(self.path)
+        self._file = _identity(self.path)
         engine = _engine(self._url, "BEGIN IMMEDIATE")
         event.listen(engine, "connect", _prepare)
         return _tried(engine, migrate)
 
     def _open_reader(self) -> Engine:
         path = quote(str(self.path.absolute()))
+        self._file = _identity(self.path)
         url = URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
         return _tried(_engine(url, "BEGIN"), steps_done)
 
@@ -109,19 +121,40 @@ class Database:
             raise StoreUnavailable("another thread of this process is writing for too long")
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._fd = _open_private(self._lock_path)
+            self._fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 _wait_for_lock(self._fd, deadline)
                 yield
             finally:
-                os.close(self._fd)
-                self._fd = -1
+                fd, self._fd = self._fd, -1
+                os.close(fd)
         finally:
             self._threads.release()
 
 
-def _open_private(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _create(path: Path) -> None:
+    """Make an empty file that only its owner can read, where there is none.
+
+    It gets its name when it is closed: closing any descriptor of a file drops the locks that
+    SQLite holds on it in this process, and without them another process deletes the WAL.
+    """
+    if path.exists():
+        return
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    os.close(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    try:
+        with suppress(FileExistsError):
+            os.link(new, path)
+    finally:
+        new.unlink()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _parse(url: str) -> Any:

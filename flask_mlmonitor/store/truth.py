@@ -68,9 +68,15 @@ def record_ground_truth(
     with database.writing() as connection:
         known = _find(connection, claims)
         earlier = _truth_of(connection, [stored.id for found in known for stored in found])
+        batches = _batches(connection, claims, known)
         verdicts, matched, waiting = [], [], []
         for claim, found in zip(claims, known, strict=True):
             verdict = _judge(claim, found, earlier)
+            if claim.key in batches and verdict.result == "pending":
+                error = (
+                    f"{claim.key} is a batch: send values, or one row's id such as {claim.key}:0"
+                )
+                verdict = Verdict("invalid", error=error)
             if verdict.matched is not None:
                 earlier.add(verdict.matched.prediction_id)
                 matched.append(_truth(claim, found[0], received))
@@ -150,6 +156,19 @@ def _find(connection: Connection, claims: Sequence[Claim]) -> list[list[Stored]]
         external.get((claim.key, claim.row), []) if claim.external else ids.get(claim.key, [])
         for claim in claims
     ]
+
+
+def _batches(
+    connection: Connection, claims: Sequence[Claim], known: Sequence[Sequence[Stored]]
+) -> set[str]:
+    """Return the ids that are no prediction's but a whole batch's."""
+    unknown = [claim.key for claim, found in zip(claims, known, strict=True) if not found]
+    column = tables.predictions.c.id
+    return {
+        stored.id.removesuffix(":0")
+        for chunk in chunks([f"{key}:0" for key in unknown])
+        for stored in _select(connection, column.in_(chunk))
+    }
 
 
 def _by_external(

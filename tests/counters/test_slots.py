@@ -366,7 +366,6 @@ def test_counting_begins_on_a_full_disk(small_disk: "SmallDisk") -> None:
     slot.close()
 
 
-@pytest.mark.xfail(reason="read_slots leaves out a process that could not take a slot yet")
 def test_what_is_counted_in_memory_can_be_read(small_disk: "SmallDisk") -> None:
     """The process that counts shows its own numbers, slot or not."""
     folder = small_disk.path / "slots"

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -138,7 +139,7 @@ def test_every_kind_of_return_value(
 
 def test_a_returned_object_is_the_one_that_flask_gets(service: "Service") -> None:
     """Bodies are only read: not even a copy is made."""
-    returned = {"prediction": [1, 2], "note": object()}
+    returned = {"prediction": [1, 2], "note": date(2013, 1, 1)}
     kept = dict(returned)
     view = service.monitor.prediction("fraud")(lambda: returned)
     with service.app.test_request_context("/", method="POST", json={"age": 41}):

@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from flask import Response, abort, jsonify, make_response, redirect, request
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound, ServiceUnavailable
@@ -124,11 +125,22 @@ def test_a_batch_that_fails_is_one_error_and_a_row_each(serve: "Serve") -> None:
 
 
 def test_a_view_that_returns_none_failed(serve: "Serve") -> None:
-    """Flask makes a 500 of it, so it is none of the successes."""
+    """Flask refuses it, so it is none of the successes."""
     service = serve(lambda: None, config=ANSWER_500)
 
     assert service.post().status_code == 500
-    assert service.tally() == UNKNOWN_ERROR
+    assert service.tally() == MODEL_ERROR
+
+
+@pytest.mark.parametrize("number", [np.int64(1), np.float32(0.5), np.array([1])])
+def test_an_answer_that_cannot_be_sent_failed(serve: "Serve", number: Any) -> None:
+    """A number of numpy's in the answer is the commonest bug of all; the fallback answers it."""
+    service = serve(lambda: {"prediction": number}, config=ANSWER_500)
+    assert service.post().status_code == 500
+    assert service.tally() == MODEL_ERROR
+
+    helped = serve(lambda: {"prediction": [number]}, fallback=lambda: {"prediction": 0})
+    assert helped.post().get_json() == {"prediction": 0}
 
 
 def test_an_unreadable_body_that_the_view_refuses(serve: "Serve") -> None:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -306,3 +307,43 @@ def test_a_url_that_cannot_be_used(url: str) -> None:
     with pytest.raises(ConfigError, match="MLMONITOR_STORE_URL") as refused:
         Database(url)
     assert "secret" not in str(refused.value)
+
+
+def test_a_reader_before_the_writer_keeps_its_locks(database: Database, path: Path) -> None:
+    """Another program that closes the store must not take it for nobody's and drop the WAL."""
+    note(database, 1)
+    database.close()
+    mine = Database(f"sqlite:///{path}")
+    assert notes(mine) == 1
+    note(mine, 2)
+    visit = (
+        "import sys; from flask_mlmonitor.store.database import Database; "
+        "store = Database(sys.argv[1]); store.prepare(); store.close()"
+    )
+    subprocess.run([sys.executable, "-c", visit, f"sqlite:///{path}"], check=True, timeout=60)
+
+    note(mine, 3)
+    with sqlite3.connect(path) as elsewhere:
+        assert elsewhere.execute("SELECT count(*) FROM schema_version").fetchone() == (4,)
+    elsewhere.close()
+    mine.close()
+
+
+def test_a_file_that_was_deleted_or_replaced_is_let_go(database: Database, path: Path) -> None:
+    """What is written next is in the file that has the name, not in one that nobody can open."""
+    note(database, 1)
+    for file in path.parent.glob(path.name + "*"):
+        file.unlink()
+    note(database, 2)
+    assert notes(database) == 1
+
+    other = Database(f"sqlite:///{path.with_name('backup.db')}")
+    for number in (1, 2, 3):
+        note(other, number)
+    other.close()
+    for end in ("-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    path.with_name("backup.db").rename(path)
+    assert notes(database) == 3
+    note(database, 4)
+    assert notes(database) == 4

@@ -188,3 +188,15 @@ def test_a_huge_batch_by_external_id(fraud: "Service") -> None:
     body = {"external_id": "order-7", "values": [1] * 20_000}
 
     assert send(fraud, body) == {**NOTHING, "pending": 20_000}
+
+
+def test_a_batch_is_not_one_prediction(serve: "Serve") -> None:
+    """Its own id would wait for ever: the answer says what to send instead."""
+    service = serve(lambda: {"predictions": [0, 1]})
+    key = service.post([{"age": 41}, {"age": 42}]).headers["X-Prediction-ID"]
+    answer = service.client.post(
+        "/mlmonitor/ground-truth", json={"prediction_id": key, "value": 1}
+    ).get_json()
+
+    assert (answer["accepted"], answer["pending"]) == (0, 0)
+    assert f"{key}:0" in answer["invalid"][0]["error"]
