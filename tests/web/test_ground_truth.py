@@ -7,7 +7,7 @@ import pytest
 from flask_mlmonitor.store.reading import count_pending
 
 if TYPE_CHECKING:
-    from tests.conftest import Service
+    from tests.conftest import Serve, Service
 from tests.web.truths import (
     BEARER,
     MODEL,
