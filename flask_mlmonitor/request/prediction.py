@@ -1,7 +1,6 @@
 """The decorator around a view."""
 
 import functools
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, Final, Generic, ParamSpec, TypeVar
@@ -9,7 +8,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar
 from flask import Flask, current_app, has_request_context, request
 
 from flask_mlmonitor._app import EXTENSION, AppState, Declaration
-from flask_mlmonitor.records import STATUSES
+from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.request.call import answer
 from flask_mlmonitor.request.endpoint import OTHER, Endpoint
 from flask_mlmonitor.request.observation import Observation
@@ -18,8 +17,6 @@ from flask_mlmonitor.request.route import route_of
 MARK: Final = "_mlmonitor_endpoint"
 """The attribute by which an app's views show that they are monitored."""
 
-_LOGGER: Final = logging.getLogger("flask_mlmonitor")
-_SUCCESS: Final = STATUSES.index("success")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -33,7 +30,6 @@ class Monitored(Generic[P, R]):
 
 def monitor_view(endpoint: Endpoint, view: Callable[P, R]) -> Monitored[P, R]:
     """Return *view* with the concerns of *endpoint* around it."""
-
     run: Callable[..., Any] = _synchronous(view) if iscoroutinefunction(view) else view
 
     @functools.wraps(view)
@@ -90,13 +86,13 @@ def _complain(endpoint: Endpoint, problem: Exception | None) -> None:
         return
     _complained.add(kind)
     if problem is None:
-        _LOGGER.error(
+        LOGGER.error(
             "Requests of model %s are not monitored: the app was never given to init_app. "
             "Call monitor.init_app(app).",
             endpoint.model,
         )
     else:
-        _LOGGER.error("Requests of model %s are not monitored.", endpoint.model, exc_info=problem)
+        LOGGER.error("Requests of model %s are not monitored.", endpoint.model, exc_info=problem)
 
 
 def _synchronous(view: Callable[..., Any]) -> Callable[..., Any]:
