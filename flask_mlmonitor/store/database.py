@@ -1,5 +1,6 @@
 """Connections to the store: one writer at a time on a host, any number of readers."""
 
+import errno
 import fcntl
 import os
 import threading
@@ -138,6 +139,8 @@ def _create(path: Path) -> None:
     It gets its name when it is closed: closing any descriptor of a file drops the locks that
     SQLite holds on it in this process, and without them another process deletes the WAL.
     """
+    if path.is_dir():  # SQLite would only say that it cannot open it
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.exists():
         return
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
