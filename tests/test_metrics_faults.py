@@ -104,13 +104,7 @@ def test_a_slot_that_is_a_folder(serve: "Serve", production: dict[str, Any]) -> 
 
 def test_every_truncation_and_many_flipped_bits(serve: "Serve", production: dict[str, Any]) -> None:
     """A damaged file may show wrong counts of its own, but never breaks a scrape."""
-    service = serve(
-        predict,
-        config={**production, "MLMONITOR_LATENCY_BUCKETS": [0.5]}
-        | {
-            "MLMONITOR_THROUGHPUT_WINDOW": "1h"  # longer than this test on any machine
-        },
-    )
+    service = serve(predict, config={**production, "MLMONITOR_LATENCY_BUCKETS": [0.5]})
     service.post()
     whole = (slot_files(service) / f"{service.runtime.slot.number}{CELLS}").read_bytes()
     bad = slot_files(service) / f"9{CELLS}"
@@ -121,7 +115,7 @@ def test_every_truncation_and_many_flipped_bits(serve: "Serve", production: dict
     for data in damaged:
         bad.write_bytes(data)
         found = samples(scrape(service))
-        assert found["ml_requests_per_second", frozenset(MODEL.items())] > 0
+        assert ("ml_requests_per_second", frozenset(MODEL.items())) in found
 
 
 def flipped(data: bytes, bit: int) -> bytes:
