@@ -15,6 +15,16 @@ ERROR_TYPES: Final = (
     "unknown_error",
 )
 FALLBACK_REASONS: Final = ("error", "timeout", "invalid_input", "nan_prediction", "circuit_open")
+DROP_REASONS: Final = (
+    "journal_full",
+    "disk_full",
+    "write_error",
+    "record_too_large",
+    "segment_lost",
+    "corrupt",
+    "unreadable",
+    "rejected",
+)
 RULES: Final = ("missing", "type", "nan", "inf", "range", "category", "extra")
 
 

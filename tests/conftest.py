@@ -1,6 +1,8 @@
 """What all tests share: apps with a monitor, and what can be seen of them from outside."""
 
 import contextlib
+import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +19,8 @@ from flask_mlmonitor import Baseline, MLMonitor, MLMonitorError, Prediction
 from flask_mlmonitor._app import EXTENSION, AppState
 from flask_mlmonitor.background.runtime import Runtime
 from flask_mlmonitor.testing import drained
+from tests.disks import SmallDisk
+from tests.missing import missing
 
 TALLIED = {
     "ml_predictions_total": ("predictions", "status"),
@@ -200,3 +204,15 @@ def baseline() -> Baseline:
 def customer() -> dict[str, Any]:
     """A payload that breaks none of the baseline's rules."""
     return {"age": 41, "income": 1200.5, "plan": "paid", "member": True}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk of 1 MiB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        missing("mounting a disk takes root")
+    yield SmallDisk(path)
+    subprocess.run(["umount", "--lazy", str(path)], check=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.missing import missing
+
 ROOT = Path(__file__).parents[1]
 TINY = {
     "counters": "--requests 100 --rounds 1 --tails 100",
@@ -24,7 +26,7 @@ NOT_THEMSELVES = {"measuring"}
 def test_a_benchmark_runs(name: str) -> None:
     """Each is a command that prints where it ran, and a table."""
     if name == "request_path" and find_spec("prometheus_flask_exporter") is None:
-        pytest.skip("prometheus_flask_exporter is not installed")
+        missing("prometheus_flask_exporter is not installed")
     command = [sys.executable, "-m", f"tests.benchmarks.{name}", *TINY[name].split()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

@@ -26,7 +26,7 @@ import flask_mlmonitor
 from docs import generate
 from flask_mlmonitor import records
 from flask_mlmonitor._keys import KEYS
-from flask_mlmonitor.counters.requests import DROP_REASONS, TRUTH_RESULTS, WHERES
+from flask_mlmonitor.counters.requests import TRUTH_RESULTS, WHERES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -47,7 +47,7 @@ LABEL_VALUES = {
     "how-to/ground-truth.md": TRUTH_RESULTS,
     "reference/metrics.md": (
         *(*records.ERROR_TYPES, *records.FALLBACK_REASONS, *records.RULES),
-        *(*DROP_REASONS, *WHERES),
+        *(*records.DROP_REASONS, *WHERES),
     ),
 }
 """Where a reader learns what the values of the metrics' labels mean."""

@@ -6,7 +6,14 @@ from typing import Final
 
 from flask_mlmonitor.counters.cells import Block, Name, Owner
 from flask_mlmonitor.counters.slots import Slot
-from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, RULES, STATUSES, FieldFailure
+from flask_mlmonitor.records import (
+    DROP_REASONS,
+    ERROR_TYPES,
+    FALLBACK_REASONS,
+    RULES,
+    STATUSES,
+    FieldFailure,
+)
 
 TICKS: Final = 20
 """The throughput window is counted in this many parts."""
@@ -14,8 +21,6 @@ TICKS: Final = 20
 EXTRA: Final = "__extra__"
 WHERES: Final = ("request", "validation", "outcome", "journal", "counters", "signal", "metrics",
                  "drain", "store", "background")  # fmt: skip
-DROP_REASONS: Final = ("journal_full", "disk_full", "write_error", "record_too_large",
-                       "segment_lost", "corrupt", "unreadable", "rejected")  # fmt: skip
 TRUTH_RESULTS: Final = ("accepted", "updated", "pending", "invalid")
 DELAY_BOUNDS: Final = (1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0)
 MONITOR: Final = Owner("", "")

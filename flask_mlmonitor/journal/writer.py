@@ -23,7 +23,6 @@ from flask_mlmonitor.journal.opening import (
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.records import Gap, Schema, Served
 
-REASONS: Final = ("journal_full", "disk_full", "write_error", "record_too_large", "segment_lost")
 FIRST_DELAY: Final = 1.0
 LONGEST_DELAY: Final = 30.0
 
@@ -37,7 +36,8 @@ class Journal:
     :param spool: the folder of the segments, made with mode 0700 on first use.
     :param max_bytes: the bound of the whole spool.
     :param full: at the bound, ``drop_newest`` predictions or ``drop_oldest`` sealed segments.
-    :param on_drop: called with a reason of :data:`REASONS` and a number of predictions.
+    :param on_drop: called with one of :data:`~flask_mlmonitor.records.DROP_REASONS` and a number
+        of predictions.
     :param timer: seconds of a clock that never goes back.
     :param system: where the writer takes the functions of :mod:`os` from.
     """

@@ -36,18 +36,9 @@ def record_by_hand(
     :raises ConfigError: for a time without a time zone, features that are no mapping, a latency
         that is no duration, or an id that ground truth could not name.
     """
-    if time is not None and time.tzinfo is None:
-        raise ConfigError("time", time, "give an aware datetime, such as datetime.now(UTC)")
     if hasattr(features, "to_dict"):  # a row of a data frame
         features = features.to_dict()
-    if not isinstance(features, Mapping):
-        remedy = "give a mapping from name to value"  # the values may be private
-        raise ConfigError("features", type(features).__name__, remedy)
-    if latency is not None and not _is_duration(latency):
-        raise ConfigError("latency", latency, "give seconds, a finite number of at least 0")
-    if prediction_id is not None and not is_id(prediction_id):
-        remedy = f"give a text of 1 to {LONGEST_ID} characters"
-        raise ConfigError("prediction_id", prediction_id, remedy)
+    _check(features, prediction_id, latency, time)
     runtime = state.runtime
     route = route_of(state, declaration)
     fields = route.order.fields([{name: listed(value) for name, value in features.items()}])
@@ -75,6 +66,21 @@ def record_by_hand(
         if failures:
             route.counters.broke(failures)
     return served.id
+
+
+def _check(
+    features: object, prediction_id: str | None, latency: float | None, time: datetime | None
+) -> None:
+    if time is not None and time.tzinfo is None:
+        raise ConfigError("time", time, "give an aware datetime, such as datetime.now(UTC)")
+    if not isinstance(features, Mapping):
+        remedy = "give a mapping from name to value"  # the values may be private
+        raise ConfigError("features", type(features).__name__, remedy)
+    if latency is not None and not _is_duration(latency):
+        raise ConfigError("latency", latency, "give seconds, a finite number of at least 0")
+    if prediction_id is not None and not is_id(prediction_id):
+        remedy = f"give a text of 1 to {LONGEST_ID} characters"
+        raise ConfigError("prediction_id", prediction_id, remedy)
 
 
 def _is_duration(value: object) -> bool:

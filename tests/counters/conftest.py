@@ -1,8 +1,5 @@
 """What the tests of the counters share: slots that are given back, and a disk that fills up."""
 
-import contextlib
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,33 +28,3 @@ def make_slot(folder: Path) -> Iterator[MakeSlot]:
     yield make
     for slot in slots:
         slot.close()
-
-
-class SmallDisk:
-    """A disk of 1 MiB, and somebody who fills it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._ballast = path / "ballast"
-
-    def fill(self) -> None:
-        """Take all that is left."""
-        with self._ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(bytes(4096)) == 4096:
-                pass
-
-    def empty(self) -> None:
-        """Give it back."""
-        self._ballast.unlink()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """A disk of 1 MiB."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk takes root")
-    yield SmallDisk(path)
-    subprocess.run(["umount", "--lazy", str(path)], check=True)

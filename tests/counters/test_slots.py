@@ -17,7 +17,7 @@ from flask_mlmonitor.counters.slots import Slot, read_slots
 from tests.processes import Child, run_in_child
 
 if TYPE_CHECKING:
-    from tests.counters.conftest import SmallDisk
+    from tests.disks import SmallDisk
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 

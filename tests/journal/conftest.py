@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from flask_mlmonitor.journal.spool import Segment, Spool
-from flask_mlmonitor.journal.writer import REASONS, Journal
-from flask_mlmonitor.records import Gap, Row, Schema, Served
+from flask_mlmonitor.journal.writer import Journal
+from flask_mlmonitor.records import DROP_REASONS, Gap, Row, Schema, Served
 
 VALUES = (1.5, -2, 3.25, None, True, "Zürich", "b")
 
@@ -82,7 +82,7 @@ class Rig:
 
     def drop(self, reason: str, count: int) -> None:
         """Count what a journal reports."""
-        assert reason in REASONS
+        assert reason in DROP_REASONS
         self.dropped[reason] += count
 
     def records(self, spool: Spool | None = None) -> list[Served | Gap]:

@@ -5,10 +5,8 @@ import errno
 import itertools
 import os
 import resource
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +15,7 @@ from flask_mlmonitor.journal.frames import MAGIC
 from flask_mlmonitor.journal.spool import Segment, Spool, State
 from flask_mlmonitor.journal.writer import Journal
 from flask_mlmonitor.records import Gap, Served
+from tests.disks import SmallDisk
 
 if TYPE_CHECKING:
     from tests.journal.conftest import Rig
@@ -224,27 +223,15 @@ def test_a_limit_on_file_sizes_is_a_failing_disk(rig: "Rig", served: Make, forke
         assert chunk.state is State.TORN
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk takes root")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
 def test_a_full_disk_costs_predictions_and_nothing_else(
-    rig: "Rig", small_disk: Path, served: Make
+    rig: "Rig", small_disk: SmallDisk, served: Make
 ) -> None:
     """Somebody fills it, then frees it: nothing acknowledged is missing, the rest is a gap."""
-    journal = rig.journal(small_disk / "spool", segment_bytes=64 * 1024)
+    journal = rig.journal(small_disk.path / "spool", segment_bytes=64 * 1024)
     before = rig.open_files()
     kept = [number for number in range(100) if journal.append(served(number))]
     assert len(kept) == 100
-    ballast = small_disk / "ballast"
+    ballast = small_disk.path / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(4096)) == 4096:
             pass
@@ -255,12 +242,12 @@ def test_a_full_disk_costs_predictions_and_nothing_else(
         rig.clock.time += 1
     assert 100 <= len(kept) < 200  # the rest of the last page
     assert rig.open_files() == before
-    assert len(os.listdir(small_disk / "spool")) == 1
+    assert len(os.listdir(small_disk.path / "spool")) == 1
 
     ballast.unlink()
     rig.clock.time += 30
     assert journal.append(served(1100))
-    records = rig.records(Spool(small_disk / "spool"))
+    records = rig.records(Spool(small_disk.path / "spool"))
     assert rig.numbers(records) == [*kept, 1100]
     assert [gap.count for gap in rig.gaps(records)] == [1100 - len(kept)]
     assert rig.dropped == {"disk_full": 1100 - len(kept)}

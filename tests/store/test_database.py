@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from flask_mlmonitor.store import database as module
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.recording import Span, apply
+from tests.disks import SmallDisk
 from tests.ledgers import NOTHING, read_ledger
 from tests.processes import Child, run_in_child
 from tests.store.batches import batch
@@ -241,23 +241,11 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
         note(database, 1)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk takes root")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def test_a_full_disk_is_unavailable(small_disk: Path) -> None:
+def test_a_full_disk_is_unavailable(small_disk: SmallDisk) -> None:
     """Nothing is half written; when there is room again, all goes on."""
-    database = Database(f"sqlite:///{small_disk / 's.db'}")
+    database = Database(f"sqlite:///{small_disk.path / 's.db'}")
     apply(database, Span("a.j", 0, 10), batch("p1"))
-    ballast = small_disk / "ballast"
+    ballast = small_disk.path / "ballast"
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(bytes(4096)) == 4096:
             pass
