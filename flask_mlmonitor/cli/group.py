@@ -1,0 +1,34 @@
+"""The group of commands, and what each of them begins with."""
+
+from typing import Final
+
+import click
+from flask.cli import AppGroup
+
+from flask_mlmonitor._app import AppState, current_state
+from flask_mlmonitor.background.runtime import Runtime
+from flask_mlmonitor.exceptions import MLMonitorError
+
+cli: Final = AppGroup("mlmonitor", help="Monitor the models that this app serves.")
+
+
+def state_of_app() -> AppState:
+    """Return the monitor's state of the app that the command was given.
+
+    :raises click.ClickException: when the app has no monitor.
+    """
+    try:
+        return current_state()
+    except MLMonitorError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def runtime_of_app() -> Runtime:
+    """Return the runtime of this process for that app.
+
+    :raises click.ClickException: when it cannot start.
+    """
+    try:
+        return state_of_app().runtime
+    except MLMonitorError as error:
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,32 @@
+"""``flask mlmonitor worker``."""
+
+import signal
+import time
+
+import click
+
+from flask_mlmonitor.cli.group import cli, runtime_of_app, state_of_app
+
+
+@cli.command("worker")
+def worker() -> None:
+    """Drain the journal in this process, until it is told to stop.
+
+    Set MLMONITOR_BACKGROUND=external, so that the web workers leave it all to this one.
+
+    Example: flask --app service mlmonitor worker
+    """
+    runtime = runtime_of_app()
+    told: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: told.append(number))
+    if state_of_app().settings.background != "external":
+        click.echo(
+            "MLMONITOR_BACKGROUND is not 'external': the web workers stand for election too.",
+            err=True,
+        )
+    runtime.work()
+    click.echo(f"Draining {runtime.spool.path} into the store.", err=True)
+    while not told:  # the handler stops nothing: it may interrupt whoever holds a lock
+        time.sleep(0.25)
+    runtime.close()
