@@ -1,7 +1,6 @@
 """Rows, rollups and the segment's offset: all of it, once, or nothing."""
 
 import os
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -19,6 +18,7 @@ from flask_mlmonitor.store.recording import (
     read_offsets,
     retire,
 )
+from flask_mlmonitor.store.urls import open_store
 from tests.crashing import ALL, crashes
 from tests.ledgers import NOTHING, Ledger, add_rollups, read_ledger
 from tests.processes import Child
@@ -64,7 +64,7 @@ def test_a_span_that_does_not_begin_at_the_offset_is_refused(
     assert read_ledger(database) == ONE
 
 
-def test_of_drains_at_once_one_records(database: Database, path: Path) -> None:
+def test_of_drains_at_once_one_records(database: Database, store_url: str) -> None:
     """Six processes, one span: five are refused."""
     database.prepare()
     gate, opener = os.pipe()
@@ -73,7 +73,7 @@ def test_of_drains_at_once_one_records(database: Database, path: Path) -> None:
         os.close(opener)
         os.read(gate, 1)  # ends when the parent closes its end too: all go at once
         try:
-            apply(Database(f"sqlite:///{path}"), FIRST, batch("p1", "p2"))
+            apply(open_store(store_url), FIRST, batch("p1", "p2"))
         except OffsetMoved:
             return False
         return True
@@ -174,7 +174,7 @@ def test_offsets_of_removed_segments_are_forgotten_later(database: Database) -> 
     assert sorted(read_offsets(database)) == names[650:]
 
 
-def test_there_are_no_offsets_before_there_is_a_store(database: Database, path: Path) -> None:
+def test_there_are_no_offsets_before_there_is_a_store(database: Database, store_url: str) -> None:
     """Nothing is made by asking, and a file without tables is no error."""
     assert read_offsets(database) == {}
     assert not path.exists()
@@ -182,20 +182,20 @@ def test_there_are_no_offsets_before_there_is_a_store(database: Database, path: 
     assert read_offsets(database) == {}
 
 
-def test_a_crash_at_any_step_records_all_or_nothing(database: Database, path: Path) -> None:
+def test_a_crash_at_any_step_records_all_or_nothing(database: Database, store_url: str) -> None:
     """The span is recorded, or can be; never twice, never a part of it."""
     apply(database, Span("before.j", 0, 10), batch("p0"))
     database.close()
     before = path.read_bytes()
 
     def work() -> None:
-        apply(Database(f"sqlite:///{path}"), FIRST, batch("p1", "p2"))
+        apply(open_store(store_url), FIRST, batch("p1", "p2"))
 
     whole = Ledger(["p0", "p1", "p2"], 3, (3, 3, 0), {"before.j": 10, "a.j": 100}, [], [])
     part = Ledger(["p0"], 1, (1, 1, 0), {"before.j": 10}, [], [])
     found = []
     for step in crashes(work, room="flask_mlmonitor.store", before=ALL):
-        again = Database(f"sqlite:///{path}")
+        again = open_store(store_url)
         try:
             again.prepare()
             recorded = read_ledger(again) == whole

@@ -1,7 +1,6 @@
 """Ground truth finds its prediction, whichever comes first."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,7 +206,7 @@ def test_more_than_one_statement_can_hold(database: Database) -> None:
 
 
 def test_nothing_is_recorded_while_the_store_is_down(
-    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of a call's values or none, and the caller is told."""
     predict(database, "p1")
