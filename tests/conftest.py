@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -171,12 +172,19 @@ def postgres_url(postgres: Postgres) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a store that nobody has used yet, in each database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'mlmonitor.sqlite3'}"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Makes URLs of stores that nobody has used yet, in each database."""
+    if request.param == "postgresql":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        return postgres.new_store
+    numbers = count()
+    return lambda: f"sqlite:///{tmp_path / f'store-{next(numbers)}.sqlite3'}"
+
+
+@pytest.fixture
+def store_url(new_store: Callable[[], str]) -> str:
+    """The URL of such a store."""
+    return new_store()
 
 
 @pytest.fixture

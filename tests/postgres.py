@@ -48,7 +48,7 @@ class Postgres:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.stop(immediately=True)
         shutil.rmtree(self.folder)
 
     @property

@@ -72,6 +72,7 @@ class PostgreSQL(Database):
 
     def close(self) -> None:
         """Close every connection."""
+        self._done.clear()
         if self._engine is not None:
             self._engine.dispose()
 

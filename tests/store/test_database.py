@@ -42,7 +42,7 @@ def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
 def test_a_reader_cannot_write(database: Database) -> None:
     """Whatever a page or an API does wrong, it changes nothing."""
     note(database, 1)
-    with pytest.raises(StoreUnavailable, match="read-?only"), database.reading() as connection:
+    with pytest.raises(StoreUnavailable, match=r"read-?only"), database.reading() as connection:
         connection.execute(insert(tables.schema_version).values(version=-2))
     assert notes(database) == 1
 
@@ -118,7 +118,10 @@ def test_a_fork_leaves_the_parents_connections_alone(database: Database, store_u
         "sqlite://",
         "sqlite:///",
         "nonsense",
-        "postgresql://ann:secret@db/x",
+        "postgresql://ann:secret@db",
+        "postgresql://ann:secret@db:port/x",
+        "postgresql+psycopg2://ann:secret@db/x",
+        "postgresql+asyncpg://ann:secret@db/x",
         "mysql://ann:secret@db/x",
     ],
 )

@@ -234,3 +234,9 @@ def test_a_file_that_was_deleted_or_replaced_is_let_go(sqlite: Database, path: P
     assert notes(sqlite) == 3
     note(sqlite, 4)
     assert notes(sqlite) == 4
+
+
+def test_only_its_owner_can_read_it(sqlite: Database, path: Path) -> None:
+    """Features are nobody else's business."""
+    sqlite.prepare()
+    assert path.stat().st_mode & 0o777 == 0o600
