@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from flask_mlmonitor.background.drain import Drain
+from flask_mlmonitor.background.dropping import DropLog
 from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.folders import Folders
-from flask_mlmonitor.background.loop import POLL_SECONDS, Loop
+from flask_mlmonitor.background.loop import Loop
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER, Faults
@@ -25,6 +26,11 @@ from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
+
+POLL_SECONDS: Final = 0.25
+"""How often the drain looks for more, while it has nothing to do."""
+UPKEEP_SECONDS: Final = 0.5
+"""How often a process looks after its journal and its counters."""
 
 WEB_ROWS: Final = 200
 """Rows moved in one turn inside a web worker, and the share of time given to it in a backlog."""
@@ -62,18 +68,25 @@ class Runtime:
         self._draining = threading.Lock()
         self._drains = settings.background == "thread"
         self._rows = WEB_ROWS
-        self._loop = Loop(self._turn, self.faults, duty=WEB_DUTY)
+        self._loop = Loop(self._turn, self.faults, task="drain", rest=POLL_SECONDS, duty=WEB_DUTY)
+        self._upkeep = Loop(self._look_after, self.faults, task="journal", rest=UPKEEP_SECONDS)
         self._closed = False
-        self._told: set[str] = set()
+        self._drops = DropLog(self.journal)
 
     def start(self) -> None:
-        """Start the thread that keeps the journal and, unless a worker does, drains."""
-        self._loop.start()
+        """Start the thread that looks after the journal and, unless a worker does it, the drain.
+
+        They are two, so that a store that lets the drain wait lets nothing else wait.
+        """
+        self._upkeep.start()
+        if self._drains:
+            self._loop.start()
         atexit.register(self.close)
 
     def work(self) -> None:
         """From now on drain here at full speed; what ``flask mlmonitor worker`` does."""
         self._drains, self._rows, self._loop.duty = True, WORKER_ROWS, 1.0
+        self._loop.start()
 
     def drain_inline(self) -> None:
         """In a test, move what was journaled to the store at once."""
@@ -139,6 +152,7 @@ class Runtime:
             return
         self._closed = True
         self._loop.stop(GOODBYE_SECONDS)
+        self._upkeep.stop(GOODBYE_SECONDS)
         self.journal.close()
         if self._draining.acquire(timeout=GOODBYE_SECONDS):
             try:
@@ -164,24 +178,23 @@ class Runtime:
             except StoreError:
                 return  # the spool keeps it for the next process
 
-    def _turn(self) -> bool:
-        self.journal.heartbeat()
+    def _look_after(self) -> bool:
+        trouble = self._loop.trouble
+        self.election.sign(None if trouble is None else str(trouble))
         with self.faults.guard("counters"):
             self.slot.flush()
+        self.journal.heartbeat()
+        self._drops.tell_end()
+        return False
+
+    def _turn(self) -> bool:
         if not (self._drains and self.election.win()):
             return False
         with self._draining:
             return self.drain.run_once(self._rows) >= self._rows
 
     def _dropped(self, reason: str, number: int) -> None:
-        if reason not in self._told:
-            self._told.add(reason)
-            LOGGER.error(
-                "Predictions cannot be recorded (%s); they are counted in "
-                "mlmonitor_records_dropped_total, and the app goes on.",
-                reason,
-                exc_info=self.journal.error,
-            )
+        self._drops.tell(reason, number)
         with self.faults.guard("counters"):
             self.counters.add("dropped", reason, amount=number)
 

@@ -147,7 +147,8 @@ class Observation:
         try:
             if concerns.time:
                 rows = len(self.fields) or len(outputs) or 1
-                route.counters.finished(outcome.status, rows, self.time, latency, outcome.error)
+                ended = self.time + (latency or 0.0)
+                route.counters.finished(outcome.status, rows, ended, latency, outcome.error)
             if self.failures:
                 route.counters.broke(self.failures)
             if fell_back:

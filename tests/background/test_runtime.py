@@ -1,6 +1,5 @@
 """What one process keeps for a folder, with its thread, from the first append to the last."""
 
-import contextlib
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.runtime import Runtime, runtime_for
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.slots import read_slots
@@ -86,9 +86,8 @@ def wait_for(condition: Callable[[], bool], seconds: float = SECONDS) -> float:
 
 def elected(folder: Path) -> int:
     """Return the process that said last that it was elected."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        return int((folder / "drain.lock").read_text())
-    return 0
+    officer = HostElection(folder / "drain.lock").officer()
+    return 0 if officer is None else officer.pid
 
 
 def counts(runtime: Runtime) -> Counter[str]:
