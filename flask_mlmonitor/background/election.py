@@ -5,7 +5,6 @@ import fcntl
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 import msgspec
 
 from flask_mlmonitor.counters.faults import LOGGER
+from flask_mlmonitor.forks import renew_after_fork
 
 LIFELESS_SECONDS: Final = 10.0
 """How long the elected process may give no sign of life before another takes its place."""
@@ -47,8 +47,7 @@ class HostElection:
         self._written = b""
         self._seen: tuple[int, int] | None = None
         self._seen_at = 0.0
-        reference = weakref.WeakMethod(self._after_fork)
-        os.register_at_fork(after_in_child=lambda: (call := reference()) and call())
+        renew_after_fork(self._after_fork)
 
     def win(self) -> bool:
         """Return whether this process is elected, standing for election if nobody is."""

@@ -42,6 +42,10 @@ class Loop:
         self._faults = faults
         self._task = task
         self._rest = rest
+        self.running = False
+        """Whether the thread runs: nothing that is raised in a turn ends it, but what is no
+        ``Exception`` does, and a process may be refused one more thread."""
+        self._starting = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._pause = rest
@@ -49,11 +53,20 @@ class Loop:
         self._lots = random.Random()  # an app may seed the shared one alike in all its workers
 
     def start(self) -> None:
-        """Start the thread, where there is none yet."""
-        if self._thread is None:
-            name = f"mlmonitor-{self._task}"
-            self._thread = threading.Thread(target=self.run, name=name, daemon=True)
-            self._thread.start()
+        """Start the thread, unless it runs or was stopped.
+
+        :raises RuntimeError: when this process can have no more threads.
+        """
+        with self._starting:
+            if not self.running and not self._stopping.is_set():
+                name = f"mlmonitor-{self._task}"
+                self._thread = threading.Thread(target=self._live, name=name, daemon=True)
+                self.running = True
+                try:
+                    self._thread.start()
+                except BaseException:
+                    self._thread, self.running = None, False
+                    raise
 
     def run(self) -> None:
         """Work until :meth:`stop` is called."""
@@ -66,6 +79,12 @@ class Loop:
         self._stopping.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)
+
+    def _live(self) -> None:
+        try:
+            self.run()
+        finally:
+            self.running = False
 
     def _step(self) -> float:
         began = time.monotonic()
