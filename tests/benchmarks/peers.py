@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,14 +80,22 @@ def _join_threads() -> None:
             thread.join()
 
 
+def _is_installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 _ALL: Final[dict[str, tuple[str, Callable[[Flask, Path], Settle]]]] = {
-    PFE: ("prometheus_flask_exporter", _exporter),
-    PFE_MULTIPROCESS: ("prometheus_flask_exporter", _exporter_multiprocess),
-    OTEL_METRICS: ("opentelemetry", _metrics),
-    OTEL_TRACES: ("opentelemetry", _traces),
-    DASHBOARD: ("flask_monitoringdashboard", _dashboard),
+    PFE: ("prometheus-flask-exporter", _exporter),
+    PFE_MULTIPROCESS: ("prometheus-flask-exporter", _exporter_multiprocess),
+    OTEL_METRICS: ("opentelemetry-instrumentation-flask", _metrics),
+    OTEL_TRACES: ("opentelemetry-instrumentation-flask", _traces),
+    DASHBOARD: ("Flask-MonitoringDashboard", _dashboard),
 }
-PEERS: Final = {name: add for name, (package, add) in _ALL.items() if find_spec(package)}
+PEERS: Final = {name: add for name, (package, add) in _ALL.items() if _is_installed(package)}
 """Adds a peer to an app whose views are registered, with a folder of its own for its files."""
 
 

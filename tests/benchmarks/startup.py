@@ -76,7 +76,7 @@ assert client.get("/metrics").status == "200 OK"
 loaded = [name for name in {large} if name in sys.modules]
 print(json.dumps([started, after_start, first, rss(), loaded]))
 """
-VARIANTS = {
+VARIANTS: dict[str, str] = {
     "flask, prometheus_client": _PLAIN,
     **{
         name: _PLAIN + _PEER.format(name=name)
