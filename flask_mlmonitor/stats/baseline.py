@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 import msgspec
 
+from flask_mlmonitor._quantities import per_day
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.exceptions import BaselineError
 from flask_mlmonitor.stats.binning import Binning
+from flask_mlmonitor.stats.comparing import FeatureDrift, compare
 from flask_mlmonitor.stats.features import FeatureBaseline, ReferenceScores
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "flask-mlmonitor baseline"
 VERSION: Final = 1
+CHECKS_PER_DAY: Final = 24
 
 _REBUILD: Final = "build it again with Baseline.from_dataframe(...).save(path)"
 
@@ -111,6 +114,38 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
             positive=self.positive,
             task=self.task,
             latency_bounds=tuple(latency_bounds),
+        )
+
+    def drift(
+        self, df: "pd.DataFrame", *, alarm_budget: str = "1/month"
+    ) -> Mapping[str, FeatureDrift]:
+        """Compare each feature with the same column of *df*, without a server.
+
+        A feature has drifted when chance does not explain the difference, at the level that
+        *alarm_budget* leaves for one test, **and** its PSI is at least 0.1 (moderate) or 0.2
+        (significant). A column that is not there counts as missing in every row.
+
+        >>> import pandas as pd
+        >>> baseline = Baseline.from_dataframe(pd.DataFrame({"age": range(1000)}))
+        >>> baseline.drift(pd.DataFrame({"age": range(300, 1300)}))["age"].status
+        'significant'
+        >>> baseline.drift(pd.DataFrame({"age": [30, 40]}))["age"].status
+        'not_enough_data'
+
+        :param alarm_budget: how many false alarms are acceptable if such a comparison was made
+            every hour, such as "1/month".
+        :return: by feature, in the order of the training data.
+        :raises ValueError: for a budget that is none.
+        """
+        from flask_mlmonitor.stats.frames import count_frame
+
+        alpha = min(1.0, per_day(alarm_budget) / (CHECKS_PER_DAY * len(self.columns)))
+        observed = count_frame([column.bins for column in self.columns], df)
+        return MappingProxyType(
+            {
+                column.name: compare(column.cells, counts, alpha=alpha)
+                for column, counts in zip(self.columns, observed, strict=True)
+            }
         )
 
     @classmethod
