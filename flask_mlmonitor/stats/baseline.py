@@ -17,6 +17,7 @@ from flask_mlmonitor.exceptions import BaselineError
 from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.comparing import FeatureDrift, compare
 from flask_mlmonitor.stats.features import FeatureBaseline, ReferenceScores
+from flask_mlmonitor.stats.sources import Csv, Frame, Parquet, Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,44 +174,47 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
         :param categorical: columns of numbers that are names (a postcode, say).
         :param exclude: columns that are no features.
         """
-        from flask_mlmonitor.stats.dataframe import profile
-
-        parts = profile(
-            df,
-            given={"target": target, "predictions": predictions, "probabilities": probabilities},
+        return cls._of(
+            Frame(df),
+            target=target,
+            predictions=predictions,
+            probabilities=probabilities,
             positive=positive,
             categorical=categorical,
             exclude=exclude,
             bins=bins,
         )
-        return cls(n=len(df), created=as_datetime(now()), **parts)
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str], **options: Unpack[BaselineOptions]) -> Self:
-        """Build the baseline of a CSV file; the options are those of :meth:`from_dataframe`."""
-        import pandas as pd
+        """Build the baseline of a CSV file; the options are those of :meth:`from_dataframe`.
 
-        try:
-            frame = pd.read_csv(path, low_memory=False)
-        except (OSError, ValueError) as error:
-            raise BaselineError(f"{os.fspath(path)}: {error}; give a CSV file with a header") from (
-                error
-            )
-        return cls.from_dataframe(frame, **options)
+        The file may be larger than memory: of a large one some columns are read at a time.
+        """
+        return cls._of(Csv(path), **options)
 
     @classmethod
     def from_parquet(cls, path: str | os.PathLike[str], **options: Unpack[BaselineOptions]) -> Self:
-        """Build the baseline of a Parquet file; the options are those of :meth:`from_dataframe`."""
-        import pandas as pd
+        """Build the baseline of a Parquet file; the options are those of :meth:`from_dataframe`.
 
-        try:
-            frame = pd.read_parquet(path, engine="pyarrow")
-        except ImportError as error:
-            remedy = "run: pip install 'flask-mlmonitor[parquet]'"
-            raise BaselineError(f"{os.fspath(path)}: Parquet needs pyarrow; {remedy}") from error
-        except (OSError, ValueError) as error:
-            raise BaselineError(f"{os.fspath(path)}: {error}; give a Parquet file") from error
-        return cls.from_dataframe(frame, **options)
+        The file may be larger than memory: of a large one some columns are read at a time.
+        """
+        return cls._of(Parquet(path), **options)
+
+    @classmethod
+    def _of(cls, source: Source, **options: Unpack[BaselineOptions]) -> Self:
+        from flask_mlmonitor.stats.dataframe import profile
+
+        names = ("target", "predictions", "probabilities")
+        parts = profile(
+            source,
+            given={name: options.get(name) for name in names},
+            positive=options.get("positive"),
+            categorical=options.get("categorical", ()),
+            exclude=options.get("exclude", ()),
+            bins=options.get("bins", 10),
+        )
+        return cls(created=as_datetime(now()), **parts)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
