@@ -1,6 +1,6 @@
 """``flask mlmonitor ...``: a module for each command."""
 
-from flask_mlmonitor.cli import baseline, status, worker
+from flask_mlmonitor.cli import baseline, drift, status, worker
 from flask_mlmonitor.cli.group import cli
 
-__all__ = ["baseline", "cli", "status", "worker"]
+__all__ = ["baseline", "cli", "drift", "status", "worker"]

@@ -15,7 +15,7 @@ from flask_mlmonitor._quantities import per_day
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.exceptions import BaselineError
 from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.comparing import FeatureDrift, compare
+from flask_mlmonitor.stats.comparing import MIN_SAMPLES, FeatureDrift, compare
 from flask_mlmonitor.stats.features import FeatureBaseline, ReferenceScores
 from flask_mlmonitor.stats.sources import Csv, Frame, Parquet, Source
 
@@ -138,13 +138,29 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
         :return: by feature, in the order of the training data.
         :raises ValueError: for a budget that is none.
         """
-        from flask_mlmonitor.stats.frames import count_frame
+        return self.drift_of(Frame(df), alarm_budget=alarm_budget)
+
+    def drift_of(
+        self,
+        source: Source,
+        *,
+        alarm_budget: str = "1/month",
+        min_samples: int = MIN_SAMPLES,
+    ) -> Mapping[str, FeatureDrift]:
+        """Compare each feature with a file, which may be larger than memory.
+
+        Values of a CSV file are read as what the baseline expects; see :meth:`drift`.
+
+        :param min_samples: the rows that each side must have.
+        :raises BaselineError: when the file cannot be read.
+        """
+        from flask_mlmonitor.stats.frames import count_source
 
         alpha = min(1.0, per_day(alarm_budget) / (CHECKS_PER_DAY * len(self.columns)))
-        observed = count_frame([column.bins for column in self.columns], df)
+        observed = count_source([column.bins for column in self.columns], source)
         return MappingProxyType(
             {
-                column.name: compare(column.cells, counts, alpha=alpha)
+                column.name: compare(column.cells, counts, alpha=alpha, min_samples=min_samples)
                 for column, counts in zip(self.columns, observed, strict=True)
             }
         )

@@ -1,7 +1,7 @@
-"""A data frame as counts over the cells of a baseline."""
+"""A data frame or a file as counts over the cells of a baseline."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -9,9 +9,12 @@ from flask_mlmonitor.stats.binning import FeatureBins
 from flask_mlmonitor.stats.columns import ColumnCounter
 from flask_mlmonitor.stats.counts import FeatureCounts
 from flask_mlmonitor.stats.numeric import doubles
+from flask_mlmonitor.stats.sources import Csv, Source
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_BOOLEANS: Final = {"true": True, "false": False}
 
 
 def count_frame(features: Sequence[FeatureBins], df: "pd.DataFrame") -> list[FeatureCounts]:
@@ -21,6 +24,40 @@ def count_frame(features: Sequence[FeatureBins], df: "pd.DataFrame") -> list[Fea
     """
     columns = {str(name): df[name] for name in df.columns}
     return [_count(bins, columns.get(bins.name), len(df)) for bins in features]
+
+
+def count_source(features: Sequence[FeatureBins], source: Source) -> list[FeatureCounts]:
+    """Count the columns of a file or frame, some rows at a time.
+
+    :raises BaselineError: when the file cannot be read.
+    """
+    totals = [np.zeros(bins.size, np.int64) for bins in features]
+    for chunk in source.chunks():
+        df = _typed(features, chunk) if isinstance(source, Csv) else chunk
+        for total, counts in zip(totals, count_frame(features, df), strict=True):
+            total += counts.cells
+    return [
+        FeatureCounts(bins, tuple(total.tolist()))
+        for bins, total in zip(features, totals, strict=True)
+    ]
+
+
+def _typed(features: Sequence[FeatureBins], texts: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a CSV file's texts as what the baseline expects, where they can be read as it."""
+    columns = {bins.name: _read(bins, texts[bins.name]) for bins in features if bins.name in texts}
+    return texts.assign(**columns)
+
+
+def _read(bins: FeatureBins, texts: "pd.Series[Any]") -> "pd.Series[Any]":
+    import pandas as pd
+
+    if bins.kind == "boolean":
+        return texts.map(lambda text: _BOOLEANS.get(str(text).lower(), text))
+    if bins.kind == "categorical" and bins.accepts in ((), ("text",)):
+        return texts
+    numbers = pd.to_numeric(texts, errors="coerce")
+    odd = numbers.isna() & texts.notna()
+    return numbers.astype(object).where(~odd, texts) if odd.any() else numbers
 
 
 def _count(bins: FeatureBins, column: "pd.Series[Any] | None", rows: int) -> FeatureCounts:

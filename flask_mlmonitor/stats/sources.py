@@ -149,7 +149,8 @@ class Parquet(Source):
     def read(self, names: Sequence[Any]) -> "pd.DataFrame":
         """Return these columns."""
         with self._readable():
-            return self._file.read(columns=list(names)).to_pandas()[list(names)]
+            frame: pd.DataFrame = self._file.read(columns=list(names)).to_pandas()
+            return frame[list(names)]
 
     def chunks(self) -> "Iterator[pd.DataFrame]":
         """Yield all columns, typed as in the file."""
@@ -162,7 +163,8 @@ class Parquet(Source):
         """As the file's own statistics have it, before compression."""
         metadata = self._file.metadata
         groups = map(metadata.row_group, range(metadata.num_row_groups))
-        return 2 * sum(group.total_byte_size for group in groups)
+        stored: int = sum(group.total_byte_size for group in groups)
+        return 2 * stored
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
