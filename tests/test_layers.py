@@ -17,6 +17,7 @@ LEVELS = (
     {"background"},
     {"_app"},
     {"request", "metrics"},
+    {"truth"},
     {"web"},
     {"cli", "testing"},
     {"extension"},
