@@ -7,6 +7,7 @@ from flask_mlmonitor._app import AppState
 from flask_mlmonitor.clock import as_datetime
 from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.records import Gap
+from flask_mlmonitor.store.patience import in_a_request
 
 LONGEST_LAG: Final = 60.0
 
@@ -26,7 +27,8 @@ def find_problems(state: AppState) -> dict[str, str]:
     if officer is not None and officer.trouble is not None:
         problems["store"] = f"process {officer.pid} cannot drain into it: {officer.trouble}"
     try:
-        backlog = runtime.drain.backlog()
+        with in_a_request():
+            backlog = runtime.drain.backlog()
     except StoreError as error:
         problems["store"] = f"the store does not answer: {error}"
     else:
