@@ -56,7 +56,8 @@ class MLMonitor:
 
     :param app: the app, or ``None`` to call :meth:`init_app` later, for any number of apps.
     :param authorize: decides about a request to the monitor's own routes, instead of
-        ``MLMONITOR_API_TOKEN``.
+        ``MLMONITOR_API_TOKEN``: true lets it in; a response, or an HTTP exception raised, is the
+        answer to one that may not.
     """
 
     def __init__(self, app: Flask | None = None, *, authorize: Authorize | None = None) -> None:

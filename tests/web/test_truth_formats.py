@@ -111,7 +111,7 @@ def test_an_item_that_cannot_be_ground_truth(fraud: "Service", item: Any, told: 
     [
         ("", CSV, {}, 400, "no column 'value' in the header"),
         ("id,value\np1,1\n", CSV, {}, 400, "'id', 'value'."),
-        (lines({}), "application/x-json-stream", {}, 415, "application/x-ndjson or text/csv"),
+        (lines({}), "application/x-json-stream", {}, 415, "not application/x-json-stream"),
         (b"\x1f\x8b", NDJSON, {"headers": {"Content-Encoding": "gzip"}}, 415, "without Content-"),
     ],
 )
