@@ -60,6 +60,12 @@ class Postgres:
         """Whether it is started."""
         return self._server is not None
 
+    @property
+    def pid(self) -> int:
+        """The process that takes connections."""
+        assert self._server is not None
+        return self._server.pid
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [_binary("postgres"), "-D", str(self._data), "-k", str(self.folder)]

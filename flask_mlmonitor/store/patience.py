@@ -14,6 +14,9 @@ REQUEST_SECONDS: Final = 2.0
 STATEMENT_SECONDS: Final = 30.0
 """How long everybody else waits for one statement."""
 
+SLOW_SECONDS: Final = 0.5
+"""A failure that took less is no reason not to try again at once."""
+
 _seconds: Final = ContextVar("seconds", default=STATEMENT_SECONDS)
 
 
@@ -57,7 +60,8 @@ class Disappointment:
             yield
         except StoreUnavailable as error:
             ended = self._timer()
-            self._until, self._reason = 2 * ended - began, str(error)
+            if ended - began >= SLOW_SECONDS:
+                self._until, self._reason = 2 * ended - began, str(error)
             raise
 
     def forget(self) -> None:
