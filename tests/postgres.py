@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
 
+import psutil
+
 from tests.missing import missing
 
 SECONDS: Final = 30.0
@@ -65,6 +67,10 @@ class Postgres:
         """The process that takes connections."""
         assert self._server is not None
         return self._server.pid
+
+    def processes(self) -> list[int]:
+        """Return the server's processes, those of its connections too."""
+        return [self.pid, *(one.pid for one in psutil.Process(self.pid).children())]
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

@@ -31,6 +31,8 @@ def find_problems(state: AppState) -> dict[str, str]:
             backlog = runtime.drain.backlog()
     except StoreError as error:
         problems["store"] = f"the store does not answer: {error}"
+    except OSError as error:
+        problems["spool"] = f"the journal cannot be read: {error}"
     else:
         if backlog.lag > LONGEST_LAG:
             problems["drain"] = f"the oldest record waits for {backlog.lag:.0f} s"
