@@ -12,9 +12,8 @@ from flask_mlmonitor.records import Gap
 from flask_mlmonitor.stats.rollup import PackedRollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.levels import MINUTE
 from flask_mlmonitor.store.truth import Matched, chunks, match_pending
-
-MINUTE: Final = 60
 
 _ADD_PREDICTIONS: Final = (
     f"INSERT INTO predictions ({', '.join(column.name for column in tables.predictions.columns)}) "
@@ -179,6 +178,7 @@ def _add_rollups(connection: Connection, span: Span, batch: Batch) -> None:
                 {
                     **key._asdict(),
                     "level": MINUTE,
+                    "folded": 0,
                     "segment": span.segment,
                     "offset": span.start,
                     **msgspec.structs.asdict(packed),
