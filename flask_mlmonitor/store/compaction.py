@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from flask_mlmonitor.stats.rollup import BLOCKS, Rollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.levels import COARSER, floor
+from flask_mlmonitor.store.levels import COARSER, DAY, HOUR, MINUTE, floor
 from flask_mlmonitor.store.windows import read_binnings
 
 GRACE_SECONDS: Final = 300.0
@@ -67,10 +67,28 @@ class Fold(NamedTuple):
             _write_sum(connection, whole, connection.execute(claim).all())
 
 
-def find_merges(database: Database, level: int, *, folded: int, now: float) -> list[Merge]:
+Step = Merge | Fold
+
+
+def find_fresh(database: Database, now: float) -> list[Step]:
+    """Return what to do with rollups that are not folded yet, in this order."""
+    return [
+        *_merges(database, MINUTE, 0, now),
+        *_folds(database, MINUTE, now),
+        *_merges(database, HOUR, 0, now),
+        *_folds(database, HOUR, now),
+    ]
+
+
+def find_late(database: Database, now: float) -> list[Step]:
+    """Return what to do with rollups that came after their bucket had been folded."""
+    kinds = ((MINUTE, 1), (HOUR, 1), (DAY, 0))
+    return [step for kind in kinds for step in _merges(database, *kind, now)]
+
+
+def _merges(database: Database, level: int, folded: int, now: float) -> list[Merge]:
     """Return the buckets that are over and have several parts."""
-    names = Merge._fields
-    columns = [_column[name] for name in names]
+    columns = [_column[name] for name in Merge._fields]
     query = (
         select(*columns)
         .where(_column.level == level, _column.folded == folded)
@@ -82,7 +100,7 @@ def find_merges(database: Database, level: int, *, folded: int, now: float) -> l
         return [Merge(*row) for row in connection.execute(query)]
 
 
-def find_folds(database: Database, level: int, *, now: float) -> list[Fold]:
+def _folds(database: Database, level: int, now: float) -> list[Fold]:
     """Return the buckets of the next level that are over and lack rollups of *level*."""
     length = COARSER[level]
     start = _column.bucket - (_column.bucket % length + length) % length
