@@ -18,7 +18,7 @@ TINY = {
     "request_path": "--requests 20 --rounds 1",
     "startup": "--rounds 1",
 }
-NOT_THEMSELVES = {"measuring"}
+NOT_THEMSELVES = {"measuring", "peers"}
 
 
 @pytest.mark.slow
