@@ -1,6 +1,6 @@
 """``flask mlmonitor ...``: a module for each command."""
 
-from flask_mlmonitor.cli import baseline, ground_truth, status, worker
+from flask_mlmonitor.cli import baseline, ground_truth, prune, status, worker
 from flask_mlmonitor.cli.group import cli
 
-__all__ = ["baseline", "cli", "ground_truth", "status", "worker"]
+__all__ = ["baseline", "cli", "ground_truth", "prune", "status", "worker"]
