@@ -10,6 +10,7 @@ from click.testing import Result
 from flask_mlmonitor.cli import cli
 from flask_mlmonitor.store.reading import read_predictions
 from tests.commands import assert_told
+from tests.stores import file_of
 
 if TYPE_CHECKING:
     from tests.conftest import MakeService, Service
@@ -91,7 +92,6 @@ def test_an_age_is_a_whole_number_of_days(aged: "Service", days: str) -> None:
 
 def test_without_a_store(aged: "Service") -> None:
     """One line says why."""
-    database = aged.runtime.database
-    database.close()
-    database.path.write_bytes(b"no database" * 1000)
+    aged.runtime.database.close()
+    file_of(aged.runtime.folders.store_url).write_bytes(b"no database" * 1000)
     assert_told(prune(aged), 1, "The store cannot be used")

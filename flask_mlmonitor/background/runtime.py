@@ -25,8 +25,8 @@ from flask_mlmonitor.counters.slots import Slot
 from flask_mlmonitor.exceptions import ConfigError, StoreError
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
-from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
+from flask_mlmonitor.store.urls import open_store
 
 POLL_SECONDS: Final = 0.25
 """How often the drain looks for more, while it has nothing to do."""
@@ -64,7 +64,7 @@ class Runtime:
             full=settings.journal_full,
             on_drop=self._dropped,
         )
-        self.database = Database(folders.store_url)
+        self.database = open_store(folders.store_url)
         self.election = HostElection(folders.data / "drain.lock")
         self.drain = Drain(self.spool, self.database, self.counters, on_matched=self._matched)
         self.maintenance = Maintenance(
@@ -256,7 +256,8 @@ def runtime_for(settings: Settings, *, testing: bool) -> Runtime:
 def _check_sharing(runtime: Runtime, settings: Settings, folders: Folders) -> None:
     shared = f"apps that share the data folder {folders.data} must share"
     if settings.store_url_set and runtime.folders.store_url != folders.store_url:
-        raise ConfigError("MLMONITOR_STORE_URL", folders.store_url, f"{shared} the store too")
+        name = open_store(folders.store_url).name
+        raise ConfigError("MLMONITOR_STORE_URL", name, f"{shared} the store too")
     days = runtime.maintenance.retention_days
     if settings.retention_days_set and settings.retention_days != days:
         remedy = f"{shared} the retention too: set {days}, or the same in all of them"

@@ -1,6 +1,21 @@
 """``flask mlmonitor ...``: a module for each command."""
 
-from flask_mlmonitor.cli import baseline, ground_truth, prune, status, worker
+from flask_mlmonitor.cli import (
+    baseline,
+    drift,
+    ground_truth,
+    prune,
+    status,
+    worker,
+)
 from flask_mlmonitor.cli.group import cli
 
-__all__ = ["baseline", "cli", "ground_truth", "prune", "status", "worker"]
+__all__ = [
+    "baseline",
+    "cli",
+    "drift",
+    "ground_truth",
+    "prune",
+    "status",
+    "worker",
+]

@@ -1,7 +1,6 @@
 """What goes when its time is over, and what stays right afterwards."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -14,6 +13,7 @@ from flask_mlmonitor.store.pruning import outlived
 from flask_mlmonitor.store.reading import read_totals
 from flask_mlmonitor.store.recording import Batch, Span, apply, bury, retire
 from flask_mlmonitor.store.truth import Claim, record_ground_truth
+from flask_mlmonitor.store.urls import open_store
 from tests.crashing import crashes
 from tests.store.batches import NOW, batch_of_rows, row
 
@@ -118,11 +118,11 @@ def test_ground_truth_for_a_pruned_prediction(database: Database) -> None:
     assert [found.count(database) for found in waiting] == [2]
 
 
-def test_a_death_in_the_middle_counts_no_ground_truth_twice(database: Database, path: Path) -> None:
+def test_a_death_in_the_middle_counts_no_truth_twice(database: Database, store_url: str) -> None:
     """A prediction goes before its ground truth, so that a second one cannot be accepted."""
     database.close()
     died = 0
-    for _ in crashes(lambda: prune(Database(f"sqlite:///{path}")), room="flask_mlmonitor.store"):
+    for _ in crashes(lambda: prune(open_store(store_url)), room="flask_mlmonitor.store.pruning"):
         died += 1
         (verdict,) = record_ground_truth(database, [Claim("old0", 1, NOW)], clock=lambda: NOW)
         assert verdict.result in ("updated", "pending")
