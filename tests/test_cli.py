@@ -1,7 +1,6 @@
 """What `flask mlmonitor` prints, does, and how it ends."""
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator

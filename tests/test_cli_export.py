@@ -255,7 +255,6 @@ def test_an_export_that_fails(fraud: "Service", small_disk: SmallDisk) -> None:
     assert len(list(small_disk.path.iterdir())) == 2
 
 
-
 def test_a_terminal_and_a_pipe(serve: "Serve", production: dict[str, Any], tmp_path: Path) -> None:
     """The bar is for the terminal; a reader who has enough is no error to speak of."""
     service = serve(lambda: {"prediction": 1}, config=production)
