@@ -3,6 +3,7 @@
 from flask_mlmonitor.cli import (
     baseline,
     drift,
+    export,
     ground_truth,
     prune,
     status,
@@ -14,6 +15,7 @@ __all__ = [
     "baseline",
     "cli",
     "drift",
+    "export",
     "ground_truth",
     "prune",
     "status",
