@@ -9,18 +9,12 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_mlmonitor.exceptions import InvalidInput, MLMonitorError
 from flask_mlmonitor.records import FieldFailure
+from flask_mlmonitor.request.answers import Answer, answer_of, is_plain
+from flask_mlmonitor.request.dialects.inference import inference_answer
+from flask_mlmonitor.request.dialects.rows import listed
 from flask_mlmonitor.request.endpoint import Predictor
 from flask_mlmonitor.request.observation import SUCCESS, Observation, Outcome
-from flask_mlmonitor.request.outputs import (
-    Answer,
-    Output,
-    answer_of,
-    holds_no_number,
-    is_plain,
-    not_finite,
-    outputs_of,
-)
-from flask_mlmonitor.request.payloads import listed
+from flask_mlmonitor.request.outputs import Output, holds_no_number, not_finite, outputs_of
 from flask_mlmonitor.request.validation import acted_on
 
 NOTHING: Final = object()
@@ -103,7 +97,9 @@ def _refuse(observation: Observation, broken: Sequence[FieldFailure]) -> Any:
     observation.finish(Outcome("invalid", error))
     if broken:
         raise InvalidInput(broken)
-    raise InvalidInput(detail="The body could not be read as one or more rows of JSON.")
+    problem = observation.payload.problem
+    why = "" if problem is None else f": {problem}"
+    raise InvalidInput(detail=f"The body could not be read as one or more rows{why}.")
 
 
 def _after(observation: Observation, raised: Exception) -> Any:
@@ -188,7 +184,10 @@ def _call_fallback(observation: Observation) -> Any:
     predictions = listed(fallback.predict(rows))
     if not isinstance(predictions, list) or len(predictions) != len(rows):
         raise ValueError(f"the fallback's predict returned no list of {len(rows)} predictions")
-    return {"predictions": predictions} if observation.batch else {"prediction": predictions[0]}
+    payload = observation.payload
+    if payload.inference is not None:
+        return inference_answer(payload.inference, *observation.route.owner, predictions)
+    return {"predictions": predictions} if payload.batch else {"prediction": predictions[0]}
 
 
 def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
@@ -202,8 +201,9 @@ def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
         body = answer.body if custom is None else custom(value)
         if body is None:
             return answer.status, ()
-        rows = max(1, len(observation.fields))
-        outputs = outputs_of(body, rows, batch=observation.batch)
+        batch = observation.payload.batch
+        rows = len(observation.fields) or (0 if batch else 1)
+        outputs = outputs_of(body, rows, batch=batch)
         if outputs is None and holds_no_number(body):
             return answer.status, (Output(math.nan),)
         if outputs is None:
