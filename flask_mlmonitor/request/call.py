@@ -92,7 +92,9 @@ def _broken(observation: Observation) -> list[FieldFailure] | None:
 def _refuse(observation: Observation, broken: Sequence[FieldFailure]) -> Any:
     """Answer invalid input by the fallback, or reject it."""
     error = "validation_error" if broken else "invalid_input"
-    if observation.endpoint.on_invalid == "fallback" and observation.endpoint.fallback:
+    fallback = observation.endpoint.fallback
+    can_answer = bool(observation.fields) or not isinstance(fallback, Predictor)
+    if observation.endpoint.on_invalid == "fallback" and fallback and can_answer:
         return _fall_back(observation, "invalid_input", error, last=True)
     observation.finish(Outcome("invalid", error))
     if broken:
@@ -201,9 +203,8 @@ def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
         body = answer.body if custom is None else custom(value)
         if body is None:
             return answer.status, ()
-        batch = observation.payload.batch
-        rows = len(observation.fields) or (0 if batch else 1)
-        outputs = outputs_of(body, rows, batch=batch)
+        rows = len(observation.fields)
+        outputs = outputs_of(body, rows or 1, batch=rows > 0 and observation.payload.batch)
         if outputs is None and holds_no_number(body):
             return answer.status, (Output(math.nan),)
         if outputs is None:

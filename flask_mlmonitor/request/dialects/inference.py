@@ -110,7 +110,7 @@ def inference_answer(
         shape.append(len(predictions[0]))
         values = [value for one in predictions for value in one]
     kinds = set(map(type, values))
-    datatype = next((name for types, name in _DATATYPES if kinds <= types), None)
+    datatype = next((name for types, name in _DATATYPES if kinds and kinds <= types), None)
     if datatype is None or len(values) != math.prod(shape):
         raise ValueError(
             "a V2 answer holds numbers, texts or booleans, one kind of them, and as many in each "
