@@ -3,6 +3,7 @@
 from flask_mlmonitor.cli import (
     baseline,
     drift,
+    export,
     ground_truth,
     status,
     worker,
@@ -13,6 +14,7 @@ __all__ = [
     "baseline",
     "cli",
     "drift",
+    "export",
     "ground_truth",
     "status",
     "worker",
