@@ -15,6 +15,7 @@ TINY = {
     "drain": "--predictions 500 --rounds 1 --idle 0.1",
     "endurance": "--predictions 300 --kills 2 --workers 2",
     "journal": "--appends 200 --rounds 1",
+    "outage": "--seconds 2 --rate 40 --workers 2",
     "request_path": "--requests 20 --rounds 1",
     "startup": "--rounds 1",
 }
