@@ -13,7 +13,7 @@ from typing import Final
 from flask_mlmonitor.counters.cells import MAGIC, Block, Name, Owner, UnreadableSlot, unpack
 
 MOST_SLOTS: Final = 1024
-LIVE: Final = ("in_progress", "circuit_open")
+LIVE: Final = ("in_progress", "circuit_open", "abandoned_in_progress")
 """The gauges: only the values of living processes mean anything."""
 
 
