@@ -3,8 +3,9 @@
 import contextlib
 import fcntl
 import os
-import weakref
 from pathlib import Path
+
+from flask_mlmonitor.forks import renew_after_fork
 
 
 class HostElection:
@@ -17,8 +18,7 @@ class HostElection:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = -1
-        reference = weakref.WeakMethod(self.resign)
-        os.register_at_fork(after_in_child=lambda: (call := reference()) and call())
+        renew_after_fork(self.resign)
 
     def win(self) -> bool:
         """Return whether this process is elected, standing for election if nobody is."""

@@ -24,14 +24,28 @@ class Loop:
         self.duty = duty
         self._turn = turn
         self._faults = faults
+        self.running = False
+        """Whether the thread runs: nothing that is raised in a turn ends it, but what is no
+        ``Exception`` does, and a process may be refused one more thread."""
+        self._starting = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._pause = POLL_SECONDS
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread = threading.Thread(target=self.run, name="mlmonitor", daemon=True)
-        self._thread.start()
+        """Start the thread, unless it runs or was stopped.
+
+        :raises RuntimeError: when this process can have no more threads.
+        """
+        with self._starting:
+            if not self.running and not self._stopping.is_set():
+                self._thread = threading.Thread(target=self._live, name="mlmonitor", daemon=True)
+                self.running = True
+                try:
+                    self._thread.start()
+                except BaseException:
+                    self._thread, self.running = None, False
+                    raise
 
     def run(self) -> None:
         """Work until :meth:`stop` is called."""
@@ -44,6 +58,12 @@ class Loop:
         self._stopping.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)
+
+    def _live(self) -> None:
+        try:
+            self.run()
+        finally:
+            self.running = False
 
     def _step(self) -> float:
         began = time.monotonic()

@@ -31,6 +31,7 @@ WEB_ROWS: Final = 200
 WEB_DUTY: Final = 0.25
 WORKER_ROWS: Final = 10_000
 GOODBYE_SECONDS: Final = 2.0
+"""How long a process that ends may go on moving what is journaled; the rest can wait."""
 
 _lock = threading.Lock()
 _runtimes: dict[tuple[int, Path], "Runtime"] = {}
@@ -62,24 +63,29 @@ class Runtime:
         self._draining = threading.Lock()
         self._drains = settings.background == "thread"
         self._rows = WEB_ROWS
-        self._loop = Loop(self._turn, self.faults, duty=WEB_DUTY)
+        self.loop = Loop(self._turn, self.faults, duty=WEB_DUTY)
         self._closed = False
         self._told: set[str] = set()
 
     def start(self) -> None:
         """Start the thread that keeps the journal and, unless a worker does, drains."""
-        self._loop.start()
         atexit.register(self.close)
+        self._start_loop()
 
     def work(self) -> None:
         """From now on drain here at full speed; what ``flask mlmonitor worker`` does."""
-        self._drains, self._rows, self._loop.duty = True, WORKER_ROWS, 1.0
+        self._drains, self._rows, self.loop.duty = True, WORKER_ROWS, 1.0
 
-    def drain_inline(self) -> None:
-        """In a test, move what was journaled to the store at once."""
+    def stand_in(self) -> None:
+        """After an append while no thread runs: in a test, move it to the store at once.
+
+        Elsewhere the thread died, or never could be started: start it.
+        """
         if self.inline:
             with self._draining:
                 self.drain.run_once(sys.maxsize)
+        else:
+            self._start_loop()
 
     def first_in_interval(self, name: str, interval: float) -> bool:
         """Return whether this is the first call for *name* on this host in the current interval.
@@ -138,11 +144,12 @@ class Runtime:
         if self._closed or self.pid != os.getpid():
             return
         self._closed = True
-        self._loop.stop(GOODBYE_SECONDS)
+        deadline = time.monotonic() + GOODBYE_SECONDS
+        self.loop.stop(GOODBYE_SECONDS)
         self.journal.close()
-        if self._draining.acquire(timeout=GOODBYE_SECONDS):
+        if self._draining.acquire(timeout=max(0.0, deadline - time.monotonic())):
             try:
-                self._last_turn()
+                self._last_turn(deadline)
             finally:
                 self._draining.release()
         self.election.resign()
@@ -154,8 +161,11 @@ class Runtime:
         with _lock:
             _runtimes.pop((self.pid, self.folders.data), None)
 
-    def _last_turn(self) -> None:
-        deadline = time.monotonic() + GOODBYE_SECONDS
+    def _start_loop(self) -> None:
+        with self.faults.guard("background"):  # without it the app goes on, and so does the journal
+            self.loop.start()
+
+    def _last_turn(self, deadline: float) -> None:
         with self.faults.guard("background"):
             try:
                 while self._drains and self.election.win() and self.drain.run_once(WEB_ROWS):

@@ -5,12 +5,12 @@ import fcntl
 import os
 import threading
 import time
-import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from flask_mlmonitor.counters.cells import MAGIC, Block, Name, Owner, UnreadableSlot, unpack
+from flask_mlmonitor.forks import renew_after_fork
 
 MOST_SLOTS: Final = 1024
 LIVE: Final = ("in_progress", "circuit_open", "abandoned_in_progress")
@@ -33,8 +33,7 @@ class Slot:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._begin()
-        reference = weakref.WeakMethod(self._after_fork)
-        os.register_at_fork(after_in_child=lambda: (call := reference()) and call())
+        renew_after_fork(self._after_fork)
 
     def _begin(self) -> None:
         self.lock = threading.Lock()

@@ -57,8 +57,9 @@ def record_by_hand(
     )
     with runtime.faults.guard("journal"):
         runtime.journal.append(served)
-    with runtime.faults.guard("drain"):
-        runtime.drain_inline()
+    if not runtime.loop.running:
+        with runtime.faults.guard("drain"):
+            runtime.stand_in()
     with runtime.faults.guard("counters"):
         route.counters.begun()
         route.counters.finished(outcome.status, 1, now, served.latency, outcome.error)

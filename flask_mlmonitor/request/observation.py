@@ -238,9 +238,9 @@ class Observation:
         if recorded and signals.prediction_recorded.receivers:
             with route.faults.guard("signal"):
                 self._tell_recorded(outcome, served)
-        if route.runtime.inline:
+        if not route.runtime.loop.running:
             with route.faults.guard("drain"):
-                route.runtime.drain_inline()
+                route.runtime.stand_in()
         return recorded
 
     def _tell_recorded(self, outcome: Outcome, served: Served) -> None:

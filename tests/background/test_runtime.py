@@ -1,6 +1,7 @@
 """What one process keeps for a folder, with its thread, from the first append to the last."""
 
 import contextlib
+import ctypes
 import logging
 import os
 import signal
@@ -303,6 +304,46 @@ def test_closing_while_the_store_is_down(
     assert stored(heir) == {1}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_is_started_again(start: Open) -> None:
+    """By the next append: whatever ended it was none of the exceptions that the guard counts."""
+    runtime = start()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "mlmonitor"]
+    kill = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    assert kill(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)) == 1
+    wait_for(lambda: not thread.is_alive())
+    record(runtime, 1)
+    assert not runtime.loop.running
+
+    runtime.stand_in()
+    wait_for(lambda: stored(runtime) == {1})
+    assert [thread.name for thread in threading.enumerate()].count("mlmonitor") == 1
+
+
+def test_a_process_that_can_have_no_more_threads(start: Open) -> None:
+    """It journals; the thread is started when there can be one."""
+    usual = threading.stack_size(1 << 46)  # more than there is
+    try:
+        runtime = start()
+        record(runtime, 1)
+        runtime.stand_in()
+    finally:
+        threading.stack_size(usual)
+    assert not runtime.loop.running
+    assert counts(runtime)["internal_errors background"] == 2
+
+    runtime.stand_in()
+    wait_for(lambda: stored(runtime) == {1})
+
+
+def test_a_closed_runtime_starts_nothing(start: Open) -> None:
+    """A request that is under way while its process ends."""
+    runtime = start()
+    runtime.close()
+    runtime.stand_in()
+    assert "mlmonitor" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_a_child_that_ends_leaves_its_parents_things_alone(
     settings: Callable[..., Settings],
 ) -> None:
@@ -390,7 +431,7 @@ def test_a_tested_app_drains_inline(settings: Callable[..., Settings], folder: P
     runtime = runtime_for(settings(), testing=True)
     data = runtime.folders.data
     record(runtime, 1)
-    runtime.drain_inline()
+    runtime.stand_in()
     assert stored(runtime) == {1}
     assert threading.active_count() == threads
     runtime.close()
