@@ -57,7 +57,7 @@ class Breaker(CircuitBreakerListener):
         if self._is_closed:
             return self._number
         with self._lock:
-            if self._is_closed:
+            if self._circuit.current_state == STATE_CLOSED:
                 return self._number
             if self.clock() < self._retry:
                 return REFUSED

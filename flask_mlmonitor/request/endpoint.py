@@ -83,5 +83,8 @@ class Endpoint:
 
 
 def _is_limit(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and 0 < value <= TIMEOUT_MAX
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 0 < value <= TIMEOUT_MAX
+    )

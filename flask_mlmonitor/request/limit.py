@@ -2,23 +2,20 @@
 
 import asyncio
 import contextvars
-import shutil
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from io import BytesIO
 from queue import SimpleQueue
-from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
 from flask import Request
 
 from flask_mlmonitor.request.failures import PredictionTimeout
 
-POOL_SIZE: Final = 32
+POOL_SIZE: Final = 64
 """Calls of one view that a process runs at once, those included that nobody waits for any more."""
 
-_IN_MEMORY: Final = 1024**2
 _UNSET: Final = object()
 
 
@@ -66,12 +63,18 @@ class Call:
 class Pool:
     """At most so many threads, made when they are needed; they never keep a process alive.
 
-    :param told: of each call that was abandoned: ``told(None)``, and when it has ended after all,
-        ``told(call)``. It must not raise.
+    :param on_abandon: called for each call that nobody waits for any more.
+    :param on_late_end: called when it has ended after all, with what it raised; neither may raise.
     """
 
-    def __init__(self, told: Callable[[Call | None], None], size: int = POOL_SIZE) -> None:
-        self._told = told
+    def __init__(
+        self,
+        *,
+        on_abandon: Callable[[], None],
+        on_late_end: Callable[[BaseException | None], None],
+        size: int = POOL_SIZE,
+    ) -> None:
+        self._on_abandon, self._on_late_end = on_abandon, on_late_end
         self._size = size
         self._lock = threading.Lock()
         self._threads = self._running = 0
@@ -116,13 +119,14 @@ class Pool:
             self._running -= 1
             call.ended.set()
         if call.abandoned:
-            self._told(call)
+            is_known = isinstance(call.error, PredictionTimeout)
+            self._on_late_end(None if is_known else call.error)
 
     def _abandon(self, call: Call) -> bool:
         with self._lock:
             call.abandoned = not call.ended.is_set()
         if call.abandoned:
-            self._told(None)
+            self._on_abandon()
         return call.abandoned
 
 
@@ -170,7 +174,5 @@ def hold_body(request: Request) -> None:
     the same connection; and a slow upload is not the model's time.
     """
     if not isinstance(request.environ["wsgi.input"], BytesIO):
-        body = SpooledTemporaryFile(max_size=_IN_MEMORY)
-        shutil.copyfileobj(request.stream, body)
-        body.seek(0)
+        body = BytesIO(request.stream.read())
         request.__dict__["stream"] = request.environ["wsgi.input"] = body

@@ -31,15 +31,17 @@ class Monitored(Generic[P, R]):
 
 def monitor_view(endpoint: Endpoint, view: Callable[P, R]) -> Monitored[P, R]:
     """Return *view* with the concerns of *endpoint* around it."""
-    timeout = endpoint.timeout
     run: Callable[..., Any] = view
+    limited: Callable[..., Any] = view
     if iscoroutinefunction(view):
-        run = _synchronous(view if timeout is None else cancelled_after(timeout, view))
+        run = limited = _synchronous(view)
+        if endpoint.timeout is not None:
+            limited = _synchronous(cancelled_after(endpoint.timeout, view))
 
     @functools.wraps(view)
     def monitored(*args: P.args, **kwargs: P.kwargs) -> Any:
         observation = _observe(endpoint, args, kwargs)
-        return run(*args, **kwargs) if observation is None else answer(observation, run)
+        return run(*args, **kwargs) if observation is None else answer(observation, limited)
 
     def fallback(function: Callable[..., Any]) -> Callable[..., Any]:
         endpoint.fallback = function

@@ -11,7 +11,7 @@ from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import AbandonedCounters, RequestCounters
 from flask_mlmonitor.records import Row, Schema
-from flask_mlmonitor.request.limit import Call, Pool
+from flask_mlmonitor.request.limit import Pool
 from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.payloads import Fields, Order
 from flask_mlmonitor.request.validation import Validator
@@ -67,15 +67,18 @@ class Route:
         """The threads in which views with a time limit run."""
         abandoned = AbandonedCounters(self.runtime.slot, self.owner)
 
-        def told(call: Call | None) -> None:
+        def abandon() -> None:
             with self.faults.guard("counters"):
-                if call is None:
-                    abandoned.add("abandoned")
-                abandoned.add("abandoned_in_progress", amount=-1 if call else 1)
-            if call is not None and call.error is not None:
-                self.warn_of_failure(call.error, "nobody waited for it any more")
+                abandoned.add("abandoned")
+                abandoned.add("abandoned_in_progress")
 
-        return Pool(told)
+        def end(error: BaseException | None) -> None:
+            with self.faults.guard("counters"):
+                abandoned.add("abandoned_in_progress", amount=-1)
+            if error is not None:
+                self.warn_of_failure(error, "nobody waited for it any more")
+
+        return Pool(on_abandon=abandon, on_late_end=end)
 
     @property
     def app(self) -> Flask:
