@@ -84,7 +84,5 @@ class Endpoint:
 
 def _is_limit(value: object) -> bool:
     return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and 0 < value <= TIMEOUT_MAX
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= TIMEOUT_MAX
     )
