@@ -17,7 +17,7 @@ LEVELS = (
     {"background"},
     {"_app"},
     {"request", "metrics"},
-    {"truth"},
+    {"export", "truth"},
     {"web"},
     {"cli", "testing"},
     {"extension"},

@@ -3,7 +3,9 @@
 from flask_mlmonitor.cli import (
     baseline,
     drift,
+    export,
     ground_truth,
+    prune,
     status,
     worker,
 )
@@ -13,7 +15,9 @@ __all__ = [
     "baseline",
     "cli",
     "drift",
+    "export",
     "ground_truth",
+    "prune",
     "status",
     "worker",
 ]

@@ -8,19 +8,13 @@ from werkzeug.exceptions import HTTPException
 
 from flask_mlmonitor.exceptions import InvalidInput, MLMonitorError
 from flask_mlmonitor.records import FALLBACK_REASONS, FieldFailure
+from flask_mlmonitor.request.answers import Answer, answer_of, is_plain
+from flask_mlmonitor.request.dialects.inference import inference_answer
+from flask_mlmonitor.request.dialects.rows import listed
 from flask_mlmonitor.request.endpoint import Predictor
 from flask_mlmonitor.request.failures import Failure, NaNPrediction
 from flask_mlmonitor.request.observation import SUCCESS, Observation, Outcome
-from flask_mlmonitor.request.outputs import (
-    Answer,
-    Output,
-    answer_of,
-    holds_no_number,
-    is_plain,
-    not_finite,
-    outputs_of,
-)
-from flask_mlmonitor.request.payloads import listed
+from flask_mlmonitor.request.outputs import Output, holds_no_number, not_finite, outputs_of
 from flask_mlmonitor.request.validation import acted_on
 
 NOTHING: Final = object()
@@ -49,7 +43,7 @@ def answer(observation: Observation, view: Callable[..., Any]) -> Any:
         broken = _broken(observation)
         if broken is not None:
             return _refuse(observation, broken)
-    if endpoint.fallback is not None and not observation.admit():
+    if endpoint.fallback is not None and _can_fall_back(observation) and not observation.admit():
         error = observation.route.breaker.error
         return _fall_back(observation, "circuit_open", error, last=True)
     try:
@@ -85,12 +79,14 @@ def _broken(observation: Observation) -> list[FieldFailure] | None:
 def _refuse(observation: Observation, broken: Sequence[FieldFailure]) -> Any:
     """Answer invalid input by the fallback, or reject it."""
     error = "validation_error" if broken else "invalid_input"
-    if observation.endpoint.on_invalid == "fallback" and observation.endpoint.falls_back:
+    if observation.endpoint.on_invalid == "fallback" and _can_fall_back(observation):
         return _fall_back(observation, "invalid_input", error, last=True)
     observation.finish(Outcome("invalid", error))
     if broken:
         raise InvalidInput(broken)
-    raise InvalidInput(detail="The body could not be read as one or more rows of JSON.")
+    problem = observation.payload.problem
+    why = "" if problem is None else f": {problem}"
+    raise InvalidInput(detail=f"The body could not be read as one or more rows{why}.")
 
 
 def _after(observation: Observation, raised: Exception) -> Any:
@@ -176,6 +172,14 @@ def _fall_back(observation: Observation, reason: str, error: str, *, last: bool 
     return value
 
 
+def _can_fall_back(observation: Observation) -> bool:
+    """Return whether the fallback can answer at all: an object that predicts rows needs some."""
+    endpoint = observation.endpoint
+    return endpoint.falls_back and (
+        bool(observation.fields) or not isinstance(endpoint.fallback, Predictor)
+    )
+
+
 def _call_fallback(observation: Observation) -> Any:
     fallback: Any = observation.endpoint.fallback
     if not isinstance(fallback, Predictor):
@@ -186,7 +190,10 @@ def _call_fallback(observation: Observation) -> Any:
     predictions = listed(fallback.predict(rows))
     if not isinstance(predictions, list) or len(predictions) != len(rows):
         raise ValueError(f"the fallback's predict returned no list of {len(rows)} predictions")
-    return {"predictions": predictions} if observation.batch else {"prediction": predictions[0]}
+    payload = observation.payload
+    if payload.inference is not None:
+        return inference_answer(payload.inference, *observation.route.owner, predictions)
+    return {"predictions": predictions} if payload.batch else {"prediction": predictions[0]}
 
 
 def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
@@ -200,8 +207,8 @@ def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
         body = answer.body if custom is None else custom(value)
         if body is None:
             return answer.status, ()
-        rows = max(1, len(observation.fields))
-        outputs = outputs_of(body, rows, batch=observation.batch)
+        rows = len(observation.fields)
+        outputs = outputs_of(body, rows or 1, batch=rows > 0 and observation.payload.batch)
         if outputs is None and holds_no_number(body):
             return answer.status, (Output(math.nan),)
         if outputs is None:

@@ -309,6 +309,22 @@ def test_a_fallback_that_fails_while_it_is_open(serve: "Serve", model: Model) ->
     assert service.rows()[-1].status == "error"
 
 
+def test_a_body_that_the_fallback_cannot_read(serve: "Serve", model: Model) -> None:
+    """An object that predicts rows has nothing to predict: the view is asked, and says so."""
+
+    class Rules:
+        def predict(self, rows: Any) -> Any:
+            return [7] * len(rows)
+
+    service = serve(model.predict, fallback=Rules())
+    opened(service)
+    model.answer = lambda: abort(400)
+
+    assert service.post(json=None, data=b"{", content_type="application/json").status_code == 400
+    assert service.post().get_json() == {"prediction": 7}
+    assert model.asked == 6
+
+
 def test_without_a_fallback_there_is_no_breaker(serve: "Serve", model: Model) -> None:
     """The model is asked each time, and no gauge stands for what is not there."""
     service = serve(model.predict, config={"PROPAGATE_EXCEPTIONS": False})
