@@ -2,6 +2,7 @@
 
 from flask_mlmonitor.cli import (
     baseline,
+    doctor,
     drift,
     export,
     ground_truth,
@@ -14,6 +15,7 @@ from flask_mlmonitor.cli.group import cli
 __all__ = [
     "baseline",
     "cli",
+    "doctor",
     "drift",
     "export",
     "ground_truth",
