@@ -173,7 +173,7 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "the machine, but for the last half second.",
         ),
     ),
-    "Fallback": _planned(
+    "Fallback": (
         _limit("BREAKER_FAILURES", _COUNT, 5, "Failures in a row that open the circuit."),
         _limit("BREAKER_RESET", _DURATION, 30, "How long an open circuit waits for its next try."),
     ),

@@ -17,7 +17,7 @@ MOST_SLOTS: Final = 1024
 EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE)
 """No more files can be opened: says nothing about the one that was to be."""
 
-LIVE: Final = ("in_progress", "circuit_open")
+LIVE: Final = ("in_progress", "circuit_open", "abandoned_in_progress")
 """The gauges: only the values of living processes mean anything."""
 
 
