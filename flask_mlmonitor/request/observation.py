@@ -5,7 +5,7 @@ counted, the parts behind it still run, and the client's answer does not change.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Request
@@ -21,10 +21,12 @@ from flask_mlmonitor.records import (
     Row,
     Served,
 )
+from flask_mlmonitor.request.dialects.rows import UNREADABLE
 from flask_mlmonitor.request.endpoint import Endpoint
 from flask_mlmonitor.request.ids import new_id
+from flask_mlmonitor.request.limit import hold_body
 from flask_mlmonitor.request.outputs import Output
-from flask_mlmonitor.request.payloads import Fields, external_id_of, read_payload
+from flask_mlmonitor.request.payloads import Fields, external_id_of
 from flask_mlmonitor.request.route import Route
 
 ID_HEADER: Final = "X-Prediction-ID"
@@ -61,21 +63,23 @@ class Observation:
     """One request to a monitored view.
 
     :param args: the view's, and likewise *kwargs*.
+    :ivar payload: the body as rows, as far as it could be read.
     :ivar fields: the rows in the order of the baseline; empty when the body was unreadable.
     :ivar failures: the rules that they broke.
     :ivar was_read: whether reading and checking went well; if not, no policy acts.
     """
 
     __slots__ = (
+        "_admission",
         "_request",
         "_started",
         "args",
-        "batch",
         "endpoint",
         "failures",
         "fields",
         "id",
         "kwargs",
+        "payload",
         "route",
         "time",
         "was_read",
@@ -98,16 +102,17 @@ class Observation:
         self.time = time.time()
         self.fields: Sequence[Fields] = ()
         self.failures: Sequence[FieldFailure] = ()
-        self.batch = self.was_read = False
+        self.payload = UNREADABLE
+        self.was_read = False
         self._started: float | None = None
+        self._admission = 0
 
     def read(self) -> None:
         """Read the payload and check it, and count the request as in progress."""
         route, endpoint = self.route, self.endpoint
         try:
-            payload = read_payload(self._request, endpoint.features)
-            self.batch = payload.batch
-            self.fields = route.order.fields(payload.rows)
+            self.payload = route.reader.payload(self._request, endpoint.features)
+            self.fields = route.order.fields(self.payload.rows)
             if endpoint.concerns.validate:
                 self.failures = route.validator.failures(self.fields)
             self.was_read = True
@@ -118,6 +123,47 @@ class Observation:
                 route.counters.begun()
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("counters", fault)
+
+    def admit(self) -> bool:
+        """Return whether the view is to be asked: not while its circuit is open."""
+        with self.route.faults.guard("request"):
+            self._admission = self.route.breaker.admit()
+            return self._admission > 0
+        return True
+
+    def succeeded(self) -> None:
+        """Tell the breaker, if there is one, that the view answered well."""
+        if self._admission:
+            with self.route.faults.guard("request"):
+                self.route.breaker.succeeded(self._admission)
+
+    def failed(self, error: str) -> None:
+        """Tell it that the view failed."""
+        if self._admission:
+            with self.route.faults.guard("request"):
+                self.route.breaker.failed(self._admission, error)
+
+    def undecided(self) -> None:
+        """Tell it that the request says nothing of the model."""
+        if self._admission:
+            with self.route.faults.guard("request"):
+                self.route.breaker.undecided(self._admission)
+
+    def within(self, seconds: float, view: Callable[..., Any]) -> Any:
+        """Return what the view returns, or raise what it raises, within its time limit.
+
+        :raises PredictionTimeout: when it does not answer in time, or no thread is free for it.
+        """
+        hold_body(self._request)
+        pool = self.route.pool
+        try:
+            call = pool.submit(view, self.args, self.kwargs)
+        except RuntimeError as fault:  # the machine starts no more threads
+            self.route.faults.happened("request", fault)
+            self.start()
+            return view(*self.args, **self.kwargs)
+        self.start()
+        return pool.wait(call, seconds)
 
     def start(self) -> None:
         """Start the clock: the view or the fallback begins."""
@@ -184,9 +230,9 @@ class Observation:
             self.time,
             outcome.status,
             latency,
-            self.batch,
+            self.payload.batch,
             route.rows(self.fields, outputs),
-            external_id_of(self._request.environ),
+            external_id_of(self._request.environ, self.payload),
             outcome.error,
             outcome.reason,
         )
@@ -207,7 +253,7 @@ class Observation:
 
     def _prediction(self, number: int, row: Row, outcome: Outcome, served: Served) -> Prediction:
         return Prediction(
-            id=f"{self.id}:{number}" if self.batch else self.id,
+            id=f"{self.id}:{number}" if served.batch else self.id,
             external_id=served.external_id,
             app=self.route.app.name,
             model=self.route.owner.model,
