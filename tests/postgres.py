@@ -18,7 +18,11 @@ import psutil
 from tests.missing import missing
 
 SECONDS: Final = 30.0
-SETTINGS: Final = ("listen_addresses=", "fsync=off", "max_connections=100")
+SETTINGS: Final = (
+    *("listen_addresses=", "fsync=off", "full_page_writes=off", "autovacuum=off"),
+    *("wal_level=minimal", "max_wal_senders=0", "checkpoint_timeout=1h"),
+)
+"""No port; and no work for the sake of a store that is thrown away."""
 
 
 class Postgres:
