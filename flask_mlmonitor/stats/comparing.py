@@ -40,6 +40,21 @@ class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True):
     n_observed: int
 
 
+def level_of(alarms: float, *, tests: float) -> float:
+    """Return the level of one test under a budget of false alarms.
+
+    Tests of one feature over overlapping windows agree more often than independent ones do, so the
+    budget is not used up (Bonferroni).
+
+    >>> level_of(1 / 30, tests=20 * 24) == 1 / 14400
+    True
+
+    :param alarms: how many are acceptable in some time.
+    :param tests: how many are made in it.
+    """
+    return min(1.0, alarms / tests)
+
+
 def compare(
     expected: FeatureCounts,
     observed: FeatureCounts,
