@@ -196,7 +196,7 @@ def test_going_on(fraud: "Service", tmp_path: Path) -> None:
     path, rejects = tmp_path / "truth.ndjson", tmp_path / "rejects.csv"
     path.write_text("".join([*LINES[:5], "{\n", *LINES[5:], "{\n"]))
     keys(fraud, 1)
-    trouble = displaced(fraud.runtime.database.path)
+    trouble = displaced(Path(fraud.runtime.database.name))
     heard: list[str] = []
 
     def hear(app: Any, ground_truth: GroundTruth, result: str) -> None:

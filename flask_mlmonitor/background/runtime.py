@@ -24,8 +24,8 @@ from flask_mlmonitor.counters.slots import Slot
 from flask_mlmonitor.exceptions import ConfigError, StoreError
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
-from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
+from flask_mlmonitor.store.urls import open_store
 
 POLL_SECONDS: Final = 0.25
 """How often the drain looks for more, while it has nothing to do."""
@@ -63,7 +63,7 @@ class Runtime:
             full=settings.journal_full,
             on_drop=self._dropped,
         )
-        self.database = Database(folders.store_url)
+        self.database = open_store(folders.store_url)
         self.election = HostElection(folders.data / "drain.lock")
         self.drain = Drain(self.spool, self.database, self.counters, on_matched=self._matched)
         self._draining = threading.Lock()
@@ -243,7 +243,7 @@ def runtime_for(settings: Settings, *, testing: bool) -> Runtime:
             runtime.start()
         elif settings.store_url_set and runtime.folders.store_url != folders.store_url:
             remedy = f"apps that share the data folder {folders.data} must share the store too"
-            raise ConfigError("MLMONITOR_STORE_URL", folders.store_url, remedy)
+            raise ConfigError("MLMONITOR_STORE_URL", open_store(folders.store_url).name, remedy)
         return runtime
 
 

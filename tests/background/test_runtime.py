@@ -205,10 +205,10 @@ def test_flush_says_that_the_store_is_down(start: Open, monkeypatch: pytest.Monk
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
     runtime = start(background="external")
     record(runtime, 1)
-    runtime.database.path.mkdir()
+    Path(runtime.database.name).mkdir()
     with pytest.raises(StoreUnavailable):
         runtime.flush(SECONDS)
-    runtime.database.path.rmdir()
+    Path(runtime.database.name).rmdir()
     assert runtime.flush(SECONDS)
     assert stored(runtime) == {1}
 
@@ -242,10 +242,10 @@ def test_flush_does_not_take_the_office_from_the_worker(
     runtime = start(background="external")
     record(runtime, 1)
     if down:
-        runtime.database.path.mkdir()
+        Path(runtime.database.name).mkdir()
         with pytest.raises(StoreUnavailable):
             runtime.flush(SECONDS)
-        runtime.database.path.rmdir()
+        Path(runtime.database.name).rmdir()
     else:
         assert runtime.flush(SECONDS)
 
