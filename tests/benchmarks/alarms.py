@@ -127,7 +127,9 @@ def _alarms(features: Sequence[Feature], limit: float, days: int) -> float:
     begun = 0
     for one in features:
         states = list(_judged(one.counts, _hours(one.shares(), 24 * days + 23, rng), limit))
-        begun += sum(now and not before for before, now in zip([False, *states], states, strict=False))
+        begun += sum(
+            now and not before for before, now in zip([False, *states], states, strict=False)
+        )
     return begun / days * 30
 
 

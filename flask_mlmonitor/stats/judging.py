@@ -1,0 +1,155 @@
+"""From the counts of a window to what they mean beside the baseline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from flask_mlmonitor.stats.baseline import Baseline
+from flask_mlmonitor.stats.comparing import FeatureDrift, compare
+from flask_mlmonitor.stats.counts import FeatureCounts
+from flask_mlmonitor.stats.drift import chi_square
+from flask_mlmonitor.stats.evaluation import Evaluation, Severity, Verdict, has_drifted
+from flask_mlmonitor.stats.quality import FeatureQuality
+from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.verdict import Flaw, verdict_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """From where on a figure matters; as the app configured it for the model.
+
+    :param level: the probability of a false alarm that one test may have.
+    """
+
+    level: float
+    psi_warning: float
+    psi_critical: float
+    missing_warning: float
+    missing_critical: float
+    outlier_warning: float
+    min_samples: int
+
+
+class Span(NamedTuple):
+    """Which window of which model.
+
+    :param lost: predictions of this time that could not be recorded.
+    """
+
+    model: str
+    version: str
+    window: str
+    start: datetime
+    end: datetime
+    lost: int = 0
+
+
+def judge(
+    span: Span,
+    rollup: Rollup | None,
+    baseline: Baseline | None,
+    limits: Limits,
+    *,
+    before: Evaluation | None = None,
+) -> Evaluation:
+    """Return what a window's counts mean.
+
+    :param rollup: ``None`` when nothing was predicted, or not over the baseline's cells.
+    :param before: the evaluation of the window of this length that ended last.
+    """
+    n = 0 if rollup is None else rollup.n
+    if rollup is None or baseline is None or n < limits.min_samples:
+        return Evaluation(
+            model=span.model,
+            version=span.version,
+            window=span.window,
+            start=span.start,
+            end=span.end,
+            n=n,
+            status="not_enough_data",
+            verdict=_nothing(n, baseline, limits),
+        )
+    drift = {
+        column.name: _compared(column.cells, rollup.feature(column.name), limits)
+        for column in baseline.columns
+    }
+    prediction = baseline.prediction
+    seen = rollup.predictions
+    prediction_drift = None
+    if prediction is not None and seen is not None:
+        prediction_drift = _compared(prediction.cells, seen, limits)
+    since = _since(drift, prediction_drift, span, before)
+    return Evaluation(
+        model=span.model,
+        version=span.version,
+        window=span.window,
+        start=span.start,
+        end=span.end,
+        n=n,
+        status="incomplete" if span.lost else "complete",
+        drift=drift,
+        prediction_drift=prediction_drift,
+        quality={name: FeatureQuality.of(rollup.feature(name)) for name in drift},
+        since=since,
+        verdict=verdict_of(
+            drift, prediction_drift, _flaws(baseline, rollup, limits), since, n=n, lost=span.lost
+        ),
+    )
+
+
+def _compared(expected: FeatureCounts, observed: FeatureCounts, limits: Limits) -> FeatureDrift:
+    return compare(
+        expected,
+        observed,
+        alpha=limits.level,
+        psi_warning=limits.psi_warning,
+        psi_critical=limits.psi_critical,
+        min_samples=limits.min_samples,
+    )
+
+
+def _nothing(n: int, baseline: Baseline | None, limits: Limits) -> Verdict:
+    if baseline is None:
+        return Verdict("ok", f"{n} predictions; there is no baseline to compare them with.")
+    return Verdict("ok", f"Not enough data: {n} predictions, {limits.min_samples} are needed.")
+
+
+def _since(
+    drift: Mapping[str, FeatureDrift],
+    prediction_drift: FeatureDrift | None,
+    span: Span,
+    before: Evaluation | None,
+) -> dict[str, datetime]:
+    known = {} if before is None else before.since
+    moved = [name for name, one in drift.items() if has_drifted(one)]
+    if has_drifted(prediction_drift):
+        moved.append("")  # no feature has this name
+    return {name: known.get(name, span.end) for name in moved}
+
+
+def _flaws(baseline: Baseline, rollup: Rollup, limits: Limits) -> list[Flaw]:
+    """Return the shares that are past their limit, and above the baseline's by more than chance."""
+    flaws = []
+    for column in baseline.columns:
+        old, new = FeatureQuality.of(column.cells), FeatureQuality.of(rollup.feature(column.name))
+        for name, warning, critical in (
+            ("missing", limits.missing_warning, limits.missing_critical),
+            ("invalid", 0.0, limits.missing_warning),
+            ("outliers", limits.outlier_warning, 1.0),
+            ("outliers_iqr", limits.outlier_warning, 1.0),
+            ("unseen", limits.outlier_warning, 1.0),
+        ):
+            was, share = getattr(old, name), getattr(new, name)
+            if share > warning and _more(old.n, was, new.n, share, limits.level):
+                severity: Severity = "critical" if share > critical else "warning"
+                flaws.append(Flaw(column.name, name, share, was, severity))
+    return flaws
+
+
+def _more(n: int, was: float, m: int, share: float, level: float) -> bool:
+    """Return whether a share has grown by more than chance."""
+    before, now = round(n * was), round(m * share)
+    if share <= was:
+        return False
+    return chi_square([before, n - before], [now, m - now]).p_value < level
