@@ -156,7 +156,9 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
         """
         from flask_mlmonitor.stats.frames import count_source
 
-        alpha = level_of(per_day(alarm_budget), tests=CHECKS_PER_DAY * len(self.columns))
+        alpha = level_of(
+            per_day(alarm_budget), features=len(self.columns), decisions=CHECKS_PER_DAY
+        )
         observed = count_source([column.bins for column in self.columns], source)
         return MappingProxyType(
             {

@@ -24,6 +24,7 @@ from scipy import stats
 from flask_mlmonitor import Baseline
 from flask_mlmonitor.stats.comparing import level_of
 from flask_mlmonitor.stats.drift import chi_square, psi
+from flask_mlmonitor.stats.features import FeatureBaseline
 from tests.benchmarks.measuring import machine, print_table
 
 Shares = npt.NDArray[np.float64]
@@ -47,10 +48,16 @@ class Change(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """One feature of one baseline: its counts per bin, and where the bins of a number end."""
+    """One feature of one baseline.
+
+    :param counts: of the baseline, per bin.
+    :param edges: where the bins of a number end.
+    :param growing: the bin of the category "a"; not always the same, they stand by frequency.
+    """
 
     counts: tuple[int, ...]
     edges: Shares | None
+    growing: int
 
     def shares(self, shift: float = 0.0) -> Shares:
         """Return the true shares of its bins."""
@@ -63,7 +70,7 @@ class Feature(NamedTuple):
     def grown(self, share: float) -> Shares:
         """Return the shares after one category has grown from a tenth."""
         shares = self.shares() * (1 - share) / 0.9
-        shares[0] = share
+        shares[self.growing] = share
         return shares
 
 
@@ -96,13 +103,13 @@ def _features(rng: np.random.Generator) -> list[Feature]:
     numbers = {f"number{place}": rng.normal(size=ROWS) for place in range(NUMBERS)}
     names = {f"name{place}": rng.choice(NAMES, ROWS) for place in range(NUMBERS)}
     baseline = Baseline.from_dataframe(pd.DataFrame({**numbers, **names}))
-    return [
-        Feature(
-            one.cells.groups,
-            np.array(sorted(one.bins.quantiles[1::2])) if place < NUMBERS else None,
-        )
-        for place, one in enumerate(baseline.columns)
-    ]
+    return [_feature(one) for one in baseline.columns]
+
+
+def _feature(one: FeatureBaseline) -> Feature:
+    if one.kind == "numeric":
+        return Feature(one.cells.groups, np.array(sorted(one.bins.quantiles[1::2])), 0)
+    return Feature(one.cells.groups, None, one.bins.categories.index("a"))
 
 
 def _hours(shares: Shares, hours: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -111,8 +118,7 @@ def _hours(shares: Shares, hours: int, rng: np.random.Generator) -> npt.NDArray[
 
 def _judged(expected: Sequence[int], hours: npt.NDArray[np.int64], limit: float) -> Iterator[bool]:
     """Yield, for every hour with a day before it, whether any of its windows has drifted."""
-    decisions = 24 * len(WINDOWS)
-    alpha = level_of(1 / 30, tests=2 * NUMBERS * decisions)
+    alpha = level_of(1 / 30, features=2 * NUMBERS, decisions=24, windows=len(WINDOWS))
     sums = np.concatenate([np.zeros((1, hours.shape[1]), np.int64), hours.cumsum(0)])
     for end in range(max(WINDOWS), len(hours) + 1):
         yield any(
@@ -137,9 +143,7 @@ def _print_power(baselines: Sequence[Sequence[Feature]], limit: float, times: in
     rows: list[tuple[Any, ...]] = []
     for change in CHANGES:
         delays = [
-            delay
-            for features in baselines
-            for delay in _delays(features[0 if change.numeric else -1], change, limit, times)
+            delay for features in baselines for delay in _delays(features, change, limit, times)
         ]
         for within in change.within:
             seen = [float(delay <= within) for delay in delays]
@@ -148,13 +152,16 @@ def _print_power(baselines: Sequence[Sequence[Feature]], limit: float, times: in
     print_table(f"seen within so many windows at PSI_WARNING={limit:g}", heads, rows)
 
 
-def _delays(feature: Feature, change: Change, limit: float, times: int) -> Iterator[float]:
+def _delays(
+    features: Sequence[Feature], change: Change, limit: float, times: int
+) -> Iterator[float]:
     """Yield after how many windows each of several such changes is seen."""
     rng = np.random.default_rng(SEED + 2)
-    longest = max(change.within)
-    for _ in range(times):
+    alike = [one for one in features if (one.edges is not None) == change.numeric]
+    for number in range(times):
+        feature = alike[number % len(alike)]
         before = _hours(feature.shares(), max(WINDOWS) - 1, rng)
-        after = _hours(change.shares(feature), longest, rng)
+        after = _hours(change.shares(feature), max(change.within), rng)
         states = _judged(feature.counts, np.concatenate([before, after]), limit)
         yield next((float(n) for n, seen in enumerate(states, 1) if seen), float("inf"))
 
