@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Float, Table, literal_column, text
 from sqlalchemy.engine import Dialect
 
 from flask_mlmonitor.store import tables
@@ -51,7 +51,7 @@ def lock(connection: Connection, name: str, *, shared: bool = False) -> None:
 
 def clock(connection: Connection) -> Any:
     """Return the database's clock in seconds since the epoch, for use in a statement."""
-    return text(_CLOCKS[connection.dialect.name])
+    return literal_column(_CLOCKS[connection.dialect.name], Float())
 
 
 @lru_cache
