@@ -3,6 +3,7 @@
 from flask_mlmonitor.cli import (
     baseline,
     drift,
+    evaluate,
     ground_truth,
     status,
     worker,
@@ -13,6 +14,7 @@ __all__ = [
     "baseline",
     "cli",
     "drift",
+    "evaluate",
     "ground_truth",
     "status",
     "worker",

@@ -18,6 +18,7 @@ from flask_mlmonitor._app import AppState, load_baseline
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.requests import MONITOR
 from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.metrics.results import samples_of
 from flask_mlmonitor.metrics.snapshot import Cells, take_snapshot
 from flask_mlmonitor.metrics.table import (
     AGE,
@@ -37,6 +38,7 @@ from flask_mlmonitor.metrics.table import (
     Metric,
 )
 from flask_mlmonitor.store.reading import read_totals
+from flask_mlmonitor.store.results import read_latest
 
 
 class MonitorCollector:
@@ -64,7 +66,7 @@ class MonitorCollector:
         yield self._gauge(WORKERS, [((), snapshot.workers)])
         yield self._gauge(UNREADABLE, [((), snapshot.unreadable)])
         yield self._gauge(BUILD, [((version("flask-mlmonitor"),), 1)])
-        for collect in (self._ages, self._backlog, self._coverage):
+        for collect in (self._ages, self._backlog, self._coverage, self._results):
             with state.runtime.faults.guard("metrics"):
                 yield from list(collect())
 
@@ -102,6 +104,15 @@ class MonitorCollector:
             COVERAGE,
             [((total.model, total.version), share) for total, share in shares if share is not None],
         )
+
+    def _results(self) -> Iterator[Family]:
+        database = self._state.runtime.database
+        try:
+            evaluations = read_latest(database) if database.exists() else []
+        except StoreError:  # absent, not wrong, while the store is down
+            evaluations = []
+        for metric, samples in samples_of(evaluations).items():
+            yield self._gauge(metric, samples)
 
     def _named(self, metric: Metric) -> str:
         return self._state.settings.metrics_prefix + metric.name.removeprefix("ml")

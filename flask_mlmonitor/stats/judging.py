@@ -1,9 +1,10 @@
 """From the counts of a window to what they mean beside the baseline."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+import msgspec
 
 from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import FeatureDrift, compare
@@ -15,14 +16,9 @@ from flask_mlmonitor.stats.rollup import Rollup
 from flask_mlmonitor.stats.verdict import Flaw, verdict_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """From where on a figure matters; as the app configured it for the model.
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """From where on a figure matters, as the app configured it for the model."""
 
-    :param level: the probability of a false alarm that one test may have.
-    """
-
-    level: float
     psi_warning: float
     psi_critical: float
     missing_warning: float
@@ -45,21 +41,44 @@ class Span(NamedTuple):
     lost: int = 0
 
 
+class WindowCounts(NamedTuple):
+    """What was counted in a window.
+
+    :param n: predictions of every status.
+    :param features: over the baseline's cells; empty when nothing was counted over these.
+    """
+
+    n: int
+    features: Mapping[str, FeatureCounts] = {}
+    predictions: FeatureCounts | None = None
+
+    @classmethod
+    def of(cls, n: int, rollups: Sequence[Rollup]) -> Self:
+        """Add up rollups over the same cells of features and predictions."""
+        if not rollups:
+            return cls(n)
+        names = [feature.name for feature in rollups[0].binning.features]
+        features = {name: _added([one.feature(name) for one in rollups]) for name in names}
+        predictions = [one.predictions for one in rollups if one.predictions is not None]
+        return cls(n, features, _added(predictions) if predictions else None)
+
+
 def judge(
     span: Span,
-    rollup: Rollup | None,
+    counts: WindowCounts,
     baseline: Baseline | None,
     limits: Limits,
     *,
+    level: float,
     before: Evaluation | None = None,
 ) -> Evaluation:
     """Return what a window's counts mean.
 
-    :param rollup: ``None`` when nothing was predicted, or not over the baseline's cells.
+    :param level: the probability of a false alarm that one test may have.
     :param before: the evaluation of the window of this length that ended last.
     """
-    n = 0 if rollup is None else rollup.n
-    if rollup is None or baseline is None or n < limits.min_samples:
+    n = counts.n
+    if baseline is None or n < limits.min_samples or not counts.features:
         return Evaluation(
             model=span.model,
             version=span.version,
@@ -71,14 +90,12 @@ def judge(
             verdict=_nothing(n, baseline, limits),
         )
     drift = {
-        column.name: _compared(column.cells, rollup.feature(column.name), limits)
+        column.name: _compared(column.cells, counts.features[column.name], limits, level)
         for column in baseline.columns
     }
-    prediction = baseline.prediction
-    seen = rollup.predictions
     prediction_drift = None
-    if prediction is not None and seen is not None:
-        prediction_drift = _compared(prediction.cells, seen, limits)
+    if baseline.prediction is not None and counts.predictions is not None:
+        prediction_drift = _compared(baseline.prediction.cells, counts.predictions, limits, level)
     since = _since(drift, prediction_drift, span, before)
     return Evaluation(
         model=span.model,
@@ -90,19 +107,33 @@ def judge(
         status="incomplete" if span.lost else "complete",
         drift=drift,
         prediction_drift=prediction_drift,
-        quality={name: FeatureQuality.of(rollup.feature(name)) for name in drift},
+        quality={name: FeatureQuality.of(counts.features[name]) for name in drift},
         since=since,
         verdict=verdict_of(
-            drift, prediction_drift, _flaws(baseline, rollup, limits), since, n=n, lost=span.lost
+            drift,
+            prediction_drift,
+            _flaws(baseline, counts, limits, level),
+            since,
+            n=n,
+            lost=span.lost,
         ),
     )
 
 
-def _compared(expected: FeatureCounts, observed: FeatureCounts, limits: Limits) -> FeatureDrift:
+def _added(parts: Sequence[FeatureCounts]) -> FeatureCounts:
+    if len(parts) == 1:
+        return parts[0]
+    cells = zip(*(part.cells for part in parts), strict=True)
+    return FeatureCounts(parts[0].bins, tuple(map(sum, cells)))
+
+
+def _compared(
+    expected: FeatureCounts, observed: FeatureCounts, limits: Limits, level: float
+) -> FeatureDrift:
     return compare(
         expected,
         observed,
-        alpha=limits.level,
+        alpha=level,
         psi_warning=limits.psi_warning,
         psi_critical=limits.psi_critical,
         min_samples=limits.min_samples,
@@ -128,11 +159,11 @@ def _since(
     return {name: known.get(name, span.end) for name in moved}
 
 
-def _flaws(baseline: Baseline, rollup: Rollup, limits: Limits) -> list[Flaw]:
+def _flaws(baseline: Baseline, counts: WindowCounts, limits: Limits, level: float) -> list[Flaw]:
     """Return the shares that are past their limit, and above the baseline's by more than chance."""
     flaws = []
     for column in baseline.columns:
-        old, new = FeatureQuality.of(column.cells), FeatureQuality.of(rollup.feature(column.name))
+        old, new = FeatureQuality.of(column.cells), FeatureQuality.of(counts.features[column.name])
         for name, warning, critical in (
             ("missing", limits.missing_warning, limits.missing_critical),
             ("invalid", 0.0, limits.missing_warning),
@@ -141,7 +172,7 @@ def _flaws(baseline: Baseline, rollup: Rollup, limits: Limits) -> list[Flaw]:
             ("unseen", limits.outlier_warning, 1.0),
         ):
             was, share = getattr(old, name), getattr(new, name)
-            if share > warning and _more(old.n, was, new.n, share, limits.level):
+            if share > warning and _more(old.n, was, new.n, share, level):
                 severity: Severity = "critical" if share > critical else "warning"
                 flaws.append(Flaw(column.name, name, share, was, severity))
     return flaws

@@ -163,6 +163,23 @@ dead_letters: Final = Table(
 )
 """Records that the store refused, kept as the journal had them."""
 
+evaluations: Final = Table(
+    "evaluations",
+    METADATA,
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("window", Text, nullable=False),
+    Column("end", Float, nullable=False),
+    Column("start", Float, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("result", Json, nullable=False),
+    PrimaryKeyConstraint("model", "version", "window", "end"),
+)
+"""One row for each window that was judged; *result* is all of it, *epoch* that of the lease."""
+
 leases: Final = Table(
     "leases",
     METADATA,

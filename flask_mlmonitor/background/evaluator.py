@@ -1,0 +1,142 @@
+"""From the store's rollups to evaluations: what one run does, in whichever process it runs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from flask_mlmonitor._parsers import MINUTE, Window
+from flask_mlmonitor.clock import as_datetime
+from flask_mlmonitor.stats.baseline import Baseline
+from flask_mlmonitor.stats.comparing import level_of
+from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.judging import Limits, Span, WindowCounts, judge
+from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.levels import DAY, HOUR, ceil, floor
+from flask_mlmonitor.store.results import WindowKey, count_lost, read_before
+from flask_mlmonitor.store.windows import WindowRollups, read_window, read_windows
+
+LONGEST: Final = 30 * DAY
+"""How far a window by count, or one with too few predictions, may reach back."""
+
+_BLOCKS: Final = ("counts", "predictions")
+_REACHES: Final = ((MINUTE, 2 * HOUR), (HOUR, 2 * DAY), (DAY, LONGEST))
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """A model and version to be evaluated, with all that its judgement needs.
+
+    :param windows: the shortest first.
+    :param alarm_budget: false drift alarms that it may send on a day.
+    """
+
+    model: str
+    version: str
+    windows: tuple[Window, ...]
+    alarm_budget: float
+    limits: Limits
+    baseline: Baseline | None = None
+
+    @property
+    def longest(self) -> Window:
+        """The longest window by time."""
+        return max(self.windows, key=lambda window: window.seconds or 0)
+
+    @property
+    def level(self) -> float:
+        """The probability of a false alarm that one test may have."""
+        features = 0 if self.baseline is None else len(self.baseline.columns)
+        return level_of(
+            self.alarm_budget,
+            features=features + 1,  # and the predictions
+            decisions=DAY / step_of(self.windows),
+            windows=len(self.windows),
+        )
+
+
+def step_of(windows: Sequence[Window]) -> int:
+    """Return how many seconds lie between two decisions.
+
+    >>> step_of([Window("6h", seconds=21600.0), Window("1h", seconds=3600.0)])
+    3600
+    """
+    lengths = [int(window.seconds) for window in windows if window.seconds is not None]
+    return min(lengths, default=HOUR)
+
+
+def evaluate(database: Database, subjects: Sequence[Subject], at: float) -> list[Evaluation]:
+    """Evaluate every window of the subjects as of a moment; nothing is stored.
+
+    :param at: seconds since the epoch; the minute that it lies in counts too.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    return [one for subject in subjects for one in _evaluate(database, subject, at)]
+
+
+def _evaluate(database: Database, subject: Subject, at: float) -> Iterator[Evaluation]:
+    end = ceil(at, MINUTE)
+    for window in subject.windows:
+        found = _read(database, subject, _start(database, subject, window, end), end)
+        key = WindowKey(subject.model, subject.version, window.text)
+        span = Span(
+            *key,
+            as_datetime(found.start),
+            as_datetime(end),
+            count_lost(database, found.start, end),
+        )
+        yield judge(
+            span,
+            _counts(subject, found),
+            subject.baseline,
+            subject.limits,
+            level=subject.level,
+            before=read_before(database, key, end),
+        )
+
+
+def _start(database: Database, subject: Subject, window: Window, end: int) -> int:
+    """Return where a window begins; the longest one reaches back until it holds enough."""
+    if window.count is not None:
+        return _start_of_last(database, subject, end, window.count)
+    start = end - int(window.seconds or 0)
+    enough = subject.limits.min_samples
+    if window == subject.longest and _read(database, subject, start, end, ()).n < enough:
+        return min(start, _start_of_last(database, subject, end, enough))
+    return start
+
+
+def _start_of_last(database: Database, subject: Subject, end: int, count: int) -> int:
+    """Return where the last minutes, hours or days begin that hold at least *count* rows."""
+    for step, reach in _REACHES:
+        bounds = [*range(floor(end - reach, step), end, step), end]
+        rows = 0
+        for window in reversed(
+            read_windows(database, subject.model, subject.version, bounds, blocks=())
+        ):
+            rows += window.n
+            if rows >= count:
+                return window.start
+    return end - LONGEST
+
+
+def _read(
+    database: Database,
+    subject: Subject,
+    start: int,
+    end: int,
+    blocks: Sequence[str] = _BLOCKS,
+) -> WindowRollups:
+    return read_window(database, subject.model, subject.version, start, end, blocks=blocks)
+
+
+def _counts(subject: Subject, window: WindowRollups) -> WindowCounts:
+    """Return the counts over the baseline's cells; others, of another baseline, cannot be told."""
+    if subject.baseline is None:
+        return WindowCounts(window.n)
+    own = subject.baseline.binning()
+    alike = [
+        rollup
+        for rollup in window.rollups.values()
+        if rollup.binning.features == own.features and rollup.binning.prediction == own.prediction
+    ]
+    return WindowCounts.of(window.n, alike)
