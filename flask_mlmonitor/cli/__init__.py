@@ -5,6 +5,7 @@ from flask_mlmonitor.cli import (
     drift,
     evaluate,
     ground_truth,
+    prune,
     status,
     worker,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "drift",
     "evaluate",
     "ground_truth",
+    "prune",
     "status",
     "worker",
 ]
