@@ -51,9 +51,7 @@ def schedule_of(state: AppState) -> Schedule:
     )
 
 
-def evaluate_now(
-    state: AppState, model: str | None, at: datetime | None
-) -> tuple[Evaluation, ...]:
+def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tuple[Evaluation, ...]:
     """Evaluate in this process, store the results and tell the listeners.
 
     :raises ConfigError: for an unknown model, or a time without a time zone.

@@ -32,8 +32,8 @@ from flask_mlmonitor.request.endpoint import Concerns, Endpoint, Fallback, Versi
 from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.prediction import Monitored, declared_by, monitor_view
 from flask_mlmonitor.request.route import route_of
-from flask_mlmonitor.truth.recording import record_value
 from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.truth.recording import record_value
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
 
 if TYPE_CHECKING:

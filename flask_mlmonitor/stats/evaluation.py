@@ -10,6 +10,8 @@ from flask_mlmonitor.stats.comparing import FeatureDrift
 from flask_mlmonitor.stats.quality import FeatureQuality
 
 Severity = Literal["ok", "info", "warning", "critical"]
+PREDICTION: Final = "__prediction__"
+"""Stands for the predictions where the others are features."""
 SEVERITIES: Final[tuple[Severity, ...]] = ("ok", "info", "warning", "critical")
 
 
@@ -39,7 +41,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param drift: each feature beside the baseline: covariate shift.
     :param prediction_drift: the predictions beside the baseline's: prior probability shift.
     :param quality: what is wrong with each feature's values.
-    :param since: the end of the first window in an unbroken row in which a feature had drifted.
+    :param since: the end of the first window in an unbroken row in which a feature, or
+        ``__prediction__``, had drifted.
     """
 
     model: str

@@ -10,7 +10,7 @@ from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import FeatureDrift, compare
 from flask_mlmonitor.stats.counts import FeatureCounts
 from flask_mlmonitor.stats.drift import chi_square
-from flask_mlmonitor.stats.evaluation import Evaluation, Severity, Verdict, has_drifted
+from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation, Severity, Verdict, has_drifted
 from flask_mlmonitor.stats.quality import FeatureQuality
 from flask_mlmonitor.stats.rollup import Rollup
 from flask_mlmonitor.stats.verdict import Flaw, verdict_of
@@ -155,7 +155,7 @@ def _since(
     known = {} if before is None else before.since
     moved = [name for name, one in drift.items() if has_drifted(one)]
     if has_drifted(prediction_drift):
-        moved.append("")  # no feature has this name
+        moved.append(PREDICTION)
     return {name: known.get(name, span.end) for name in moved}
 
 

@@ -5,7 +5,13 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from flask_mlmonitor.stats.comparing import FeatureDrift
-from flask_mlmonitor.stats.evaluation import Severity, Verdict, has_drifted, worst
+from flask_mlmonitor.stats.evaluation import (
+    SEVERITIES,
+    Severity,
+    Verdict,
+    has_drifted,
+    worst,
+)
 
 NAMED: Final = 5
 """How many features a verdict names; of more it says how many."""
@@ -62,7 +68,7 @@ def verdict_of(
         sentences.append(
             f"Incomplete: at least {lost} predictions of this time could not be recorded."
         )
-        severity = min(severity, "info", key=("ok", "info", "warning", "critical").index)
+        severity = min(severity, "info", key=SEVERITIES.index)
     return Verdict(severity, " ".join([*sentences, f"{n} predictions."]))
 
 
