@@ -18,7 +18,7 @@ LEVELS = (
     {"_app"},
     {"_evaluations"},
     {"request", "metrics"},
-    {"truth"},
+    {"export", "truth"},
     {"web"},
     {"cli", "testing"},
     {"extension"},
