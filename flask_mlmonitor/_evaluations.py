@@ -1,7 +1,9 @@
 """An app's models as the evaluator knows them, and what happens when they are evaluated."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState, load_baseline
@@ -13,7 +15,7 @@ from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.judging import Limits
 from flask_mlmonitor.store.results import add_evaluations
 
-FLUSH_SECONDS = 10.0
+FLUSH_SECONDS: Final = 10.0
 
 
 def subjects_of(state: AppState) -> list[Subject]:
@@ -47,7 +49,7 @@ def schedule_of(state: AppState) -> Schedule:
         runtime.folders.store_url,
         lambda: subjects_of(state),
         waits=runtime.waits_for,
-        on_finished=lambda evaluations, _seconds: tell(state, evaluations),
+        on_finished=lambda evaluations: tell(state, evaluations),
     )
 
 
@@ -67,8 +69,9 @@ def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tup
             raise ConfigError("model", model, f"name one of the app's models {known}")
     runtime = state.runtime
     runtime.flush(FLUSH_SECONDS)
+    began = time.monotonic()
     found = evaluate(runtime.database, subjects, now() if at is None else at.timestamp())
-    add_evaluations(runtime.database, found, replace=True)
+    add_evaluations(runtime.database, found, seconds=time.monotonic() - began, replace=True)
     tell(state, found)
     return tuple(found)
 

@@ -20,6 +20,9 @@ from flask_mlmonitor.store.urls import open_store
 LONGEST_SECONDS: Final = 300.0
 NICE: Final = 10
 
+_CODE: Final = f"import sys; sys.path[:] = sys.argv[1:]; import {__name__} as it; it.work()"
+"""The child finds the packages where its parent did, however that came to know them."""
+
 
 class Job(msgspec.Struct, frozen=True):
     """What the child is told.
@@ -37,16 +40,13 @@ def evaluate_in_child(job: Job) -> list[Evaluation]:
 
     :raises EvaluationFailed: when it fails, or takes longer than five minutes.
     """
-    command = [_python(), "-m", __name__]
-    paths = os.pathsep.join(path for path in sys.path if path)
-    environment = {**os.environ, "PYTHONPATH": paths}
+    command = [_python(), "-c", _CODE, *sys.path]
     told = msgspec.msgpack.encode(job)
     try:
         done = subprocess.run(
             command,
             input=told,
             capture_output=True,
-            env=environment,
             timeout=LONGEST_SECONDS,
             check=False,
         )
@@ -65,7 +65,8 @@ def _python() -> str:
     return str(Path(sys.prefix, "bin", "python3"))
 
 
-def _main() -> None:
+def work() -> None:
+    """Do, in the child, what stands in its input, and write the evaluations to its output."""
     os.nice(NICE)
     job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
     database = open_store(job.store_url)
@@ -74,7 +75,3 @@ def _main() -> None:
     finally:
         database.close()
     sys.stdout.buffer.write(msgspec.msgpack.encode(found))
-
-
-if __name__ == "__main__":
-    _main()

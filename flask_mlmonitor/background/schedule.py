@@ -27,7 +27,7 @@ class Schedule:
 
     :param subjects: returns the app's models.
     :param waits: returns whether this host has predictions of before a moment to store.
-    :param on_finished: called with evaluations that are stored now, and how long they took.
+    :param on_finished: called with the evaluations that are stored now.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Schedule:
         subjects: Callable[[], Sequence[Subject]],
         *,
         waits: Callable[[float], bool],
-        on_finished: Callable[[Sequence[Evaluation], float], None],
+        on_finished: Callable[[Sequence[Evaluation]], None],
         clock: Clock = now,
     ) -> None:
         self._database = database
@@ -67,6 +67,7 @@ class Schedule:
         if last_end(self._database, [(one.model, one.version) for one in subjects]) < end:
             began = time.monotonic()
             found = evaluate_in_child(Job(self._store_url, end, tuple(subjects)))
-            new = add_evaluations(self._database, found, epoch=self._lease.epoch)
-            self._on_finished(new, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            epoch = self._lease.epoch
+            self._on_finished(add_evaluations(self._database, found, epoch=epoch, seconds=seconds))
         self._done = end

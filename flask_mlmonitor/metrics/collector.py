@@ -27,7 +27,9 @@ from flask_mlmonitor.metrics.table import (
     COUNTED,
     COVERAGE,
     DELAY,
+    EVALUATION_SECONDS,
     LAG,
+    LAST_EVALUATION,
     LATENCY,
     MONITOR_COUNTED,
     RATE,
@@ -38,7 +40,7 @@ from flask_mlmonitor.metrics.table import (
     Metric,
 )
 from flask_mlmonitor.store.reading import read_totals
-from flask_mlmonitor.store.results import read_latest
+from flask_mlmonitor.store.results import read_last_run, read_latest
 
 
 class MonitorCollector:
@@ -107,12 +109,14 @@ class MonitorCollector:
 
     def _results(self) -> Iterator[Family]:
         database = self._state.runtime.database
-        try:
-            evaluations = read_latest(database) if database.exists() else []
-        except StoreError:  # absent, not wrong, while the store is down
-            evaluations = []
+        evaluations, run = [], None
+        with contextlib.suppress(StoreError):  # absent, not wrong, while the store is down
+            if database.exists():
+                evaluations, run = read_latest(database), read_last_run(database)
         for metric, samples in samples_of(evaluations).items():
             yield self._gauge(metric, samples)
+        yield self._gauge(LAST_EVALUATION, [] if run is None else [((), run.end)])
+        yield self._gauge(EVALUATION_SECONDS, [] if run is None else [((), run.seconds)])
 
     def _named(self, metric: Metric) -> str:
         return self._state.settings.metrics_prefix + metric.name.removeprefix("ml")

@@ -9,7 +9,6 @@ from flask_mlmonitor.metrics.table import (
     DRIFT_STATUS,
     DRIFTED,
     KS,
-    LAST_EVALUATION,
     MISSING,
     OUT_OF_RANGE,
     OUTLIERS,
@@ -31,9 +30,6 @@ def samples_of(evaluations: Sequence[Evaluation]) -> Mapping[Metric, Samples]:
     :param evaluations: the last one of each window.
     """
     samples: dict[Metric, Samples] = {metric: [] for metric in (*_FEATURES, *_MODELS)}
-    samples[LAST_EVALUATION] = []
-    if evaluations:
-        samples[LAST_EVALUATION].append(((), max(one.end.timestamp() for one in evaluations)))
     for one in _longest(evaluations):
         for metric, value in _of_model(one):
             samples[metric].append(((one.model, one.version), value))

@@ -179,6 +179,12 @@ LAST_EVALUATION: Final = Metric(
     (),
     "The end of the last windows that were judged.",
 )
+EVALUATION_SECONDS: Final = Metric(
+    "mlmonitor_evaluation_duration_seconds",
+    "gauge",
+    (),
+    "How long the last run of the evaluator took.",
+)
 BYTES: Final = Metric(
     "mlmonitor_journal_bytes", "gauge", (), "Bytes in the journal that are not in the store yet."
 )

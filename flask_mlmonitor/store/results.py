@@ -22,16 +22,25 @@ class WindowKey(NamedTuple):
     window: str
 
 
+class Run(NamedTuple):
+    """One run of the evaluator: the end of its windows, and its seconds."""
+
+    end: float
+    seconds: float
+
+
 def add_evaluations(
     database: Database,
     evaluations: Sequence[Evaluation],
     *,
     epoch: int = 0,
+    seconds: float = 0.0,
     replace: bool = False,
 ) -> list[Evaluation]:
     """Store evaluations; return those that nobody had stored before.
 
     :param epoch: of the lease under which they were made; 0 for those made by hand.
+    :param seconds: how long they took together.
     :param replace: overwrite what is stored of the same windows.
     :raises StoreUnavailable: when the store does not answer.
     """
@@ -39,7 +48,7 @@ def add_evaluations(
         if replace:
             for one in evaluations:
                 _remove(connection, one)
-        return [one for one in evaluations if _add(connection, one, epoch)]
+        return [one for one in evaluations if _add(connection, one, epoch, seconds)]
 
 
 def last_end(database: Database, models: Collection[tuple[str, str]]) -> float:
@@ -98,6 +107,18 @@ def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | 
     return None if text is None else _decode(text)
 
 
+def read_last_run(database: Database) -> Run | None:
+    """Return when the last run was, and how long it took.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    table = tables.evaluations.c
+    query = select(table.end, table.seconds).order_by(table.end.desc(), table.seconds.desc())
+    with database.reading() as connection:
+        row = connection.execute(query.limit(1)).first()
+    return None if row is None else Run(*row)
+
+
 def count_lost(database: Database, start: float, end: float) -> int:
     """Return how many predictions of [start, end) could not be recorded, at least.
 
@@ -119,7 +140,7 @@ def _remove(connection: Connection, one: Evaluation) -> None:
     connection.execute(delete(tables.evaluations).where(*_of(key), ends))
 
 
-def _add(connection: Connection, one: Evaluation, epoch: int) -> bool:
+def _add(connection: Connection, one: Evaluation, epoch: int, seconds: float) -> bool:
     statement = insert_into(connection, tables.evaluations).on_conflict_do_nothing()
     added = connection.execute(
         statement,
@@ -133,6 +154,7 @@ def _add(connection: Connection, one: Evaluation, epoch: int) -> bool:
             "status": one.status,
             "severity": one.verdict.severity,
             "epoch": epoch,
+            "seconds": seconds,
             "result": msgspec.json.encode(one).decode(),
         },
     )

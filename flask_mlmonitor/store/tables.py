@@ -183,10 +183,15 @@ evaluations: Final = Table(
     Column("status", Text, nullable=False),
     Column("severity", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
     Column("result", Json, nullable=False),
     PrimaryKeyConstraint("model", "version", "window", "end"),
 )
-"""One row for each window that was judged; *result* is all of it, *epoch* that of the lease."""
+"""One row for each window that was judged: *result* is all of it.
+
+*epoch* is that of the lease, 0 for what was evaluated by hand; *seconds* is how long the whole run
+took.
+"""
 
 leases: Final = Table(
     "leases",
