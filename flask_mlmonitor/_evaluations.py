@@ -32,6 +32,7 @@ def subjects_of(state: AppState) -> list[Subject]:
                 model=declaration.model,
                 version=declaration.version,
                 windows=settings.windows,
+                second_reference=settings.second_reference,
                 alarm_budget=settings.alarm_budget,
                 limits=limits,
                 baseline=load_baseline(declaration.baseline, state.root),

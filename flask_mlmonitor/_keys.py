@@ -214,6 +214,14 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "The spans that are judged; a bare whole number means the last predictions, at "
             "least that many.",
         ),
+        Key(
+            "SECOND_REFERENCE",
+            Kind("`previous`, `day` or `week`", read.choice("previous", "day", "week")),
+            None,
+            "Where traffic has cycles: a feature has drifted only if it also differs from the "
+            "window before, or from the same hours a day or a week ago.",
+            per_model=True,
+        ),
         _limit("MIN_SAMPLES", _COUNT, 200, "A window with fewer predictions is not judged."),
         _limit(
             "ALARM_BUDGET",

@@ -88,6 +88,7 @@ class Settings:
     invalid_rate_critical: float
     evaluation_interval: float
     windows: tuple[Window, ...]
+    second_reference: Literal["previous", "day", "week"] | None
     min_samples: int
     alarm_budget: float
     alert_for: float

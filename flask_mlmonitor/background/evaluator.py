@@ -1,7 +1,7 @@
 """From the store's rollups to evaluations: what one run does, in whichever process it runs."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     :param windows: the shortest first.
     :param alarm_budget: false drift alarms that it may send on a day.
+    :param second_reference: with which earlier hours a window is compared besides.
     """
 
     model: str
@@ -35,6 +36,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     windows: tuple[Window, ...]
     alarm_budget: float
     limits: Limits
+    second_reference: Literal["previous", "day", "week"] | None = None
     baseline: Baseline | None = None
 
     @property
@@ -90,8 +92,18 @@ def _evaluate(database: Database, subject: Subject, at: float) -> Iterator[Evalu
             subject.baseline,
             subject.limits,
             level=subject.level,
+            second=_second(database, subject, found),
             before=read_before(database, key, end),
         )
+
+
+def _second(database: Database, subject: Subject, window: WindowRollups) -> WindowCounts | None:
+    """Return what was counted in the hours that the second reference names."""
+    kind = subject.second_reference
+    if kind is None:
+        return None
+    ago = {"previous": window.end - window.start, "day": DAY, "week": 7 * DAY}[kind]
+    return _counts(subject, _read(database, subject, window.start - ago, window.end - ago))
 
 
 def _start(database: Database, subject: Subject, window: Window, end: int) -> int:

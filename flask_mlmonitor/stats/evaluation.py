@@ -39,6 +39,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param status: "incomplete" when predictions of this time could not be recorded: such a window
         does not alarm.
     :param drift: each feature beside the baseline: covariate shift.
+    :param second_drift: each feature, and ``__prediction__``, beside the second reference, where
+        one is configured.
     :param prediction_drift: the predictions beside the baseline's: prior probability shift.
     :param quality: what is wrong with each feature's values.
     :param since: the end of the first window in an unbroken row in which a feature, or
@@ -54,6 +56,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: Literal["complete", "incomplete", "not_enough_data"]
     verdict: Verdict
     drift: Mapping[str, FeatureDrift] = {}
+    second_drift: Mapping[str, FeatureDrift] = {}
     prediction_drift: FeatureDrift | None = None
     quality: Mapping[str, FeatureQuality] = {}
     since: Mapping[str, datetime] = {}
@@ -61,12 +64,24 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def drifted(self) -> list[str]:
         """The features that have drifted, the furthest first."""
-        moved = [name for name, one in self.drift.items() if has_drifted(one)]
-        return sorted(moved, key=lambda name: -float(self.drift[name].psi or 0))
+        return drifted(self.drift, self.second_drift)
+
+
+def drifted(drift: Mapping[str, FeatureDrift], second: Mapping[str, FeatureDrift]) -> list[str]:
+    """Return what has drifted, the furthest first.
+
+    Where there is a second reference that knows enough, it must differ from that too.
+    """
+    names = [
+        name
+        for name, one in drift.items()
+        if has_drifted(one) and (name not in second or second[name].status != "stable")
+    ]
+    return sorted(names, key=lambda name: -float(drift[name].psi or 0))
 
 
 def has_drifted(one: FeatureDrift | None) -> bool:
-    """Return whether a feature's drift is more than chance and large enough to matter."""
+    """Return whether a drift is more than chance and large enough to matter."""
     return one is not None and one.status in ("moderate", "significant")
 
 

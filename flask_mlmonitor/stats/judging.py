@@ -10,7 +10,13 @@ from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import FeatureDrift, compare
 from flask_mlmonitor.stats.counts import FeatureCounts
 from flask_mlmonitor.stats.drift import chi_square
-from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation, Severity, Verdict, has_drifted
+from flask_mlmonitor.stats.evaluation import (
+    PREDICTION,
+    Evaluation,
+    Severity,
+    Verdict,
+    drifted,
+)
 from flask_mlmonitor.stats.quality import FeatureQuality
 from flask_mlmonitor.stats.rollup import Rollup
 from flask_mlmonitor.stats.verdict import Flaw, verdict_of
@@ -70,11 +76,13 @@ def judge(
     limits: Limits,
     *,
     level: float,
+    second: WindowCounts | None = None,
     before: Evaluation | None = None,
 ) -> Evaluation:
     """Return what a window's counts mean.
 
     :param level: the probability of a false alarm that one test may have.
+    :param second: the counts of another window that this one must differ from, too.
     :param before: the evaluation of the window of this length that ended last.
     """
     n = counts.n
@@ -96,7 +104,11 @@ def judge(
     prediction_drift = None
     if baseline.prediction is not None and counts.predictions is not None:
         prediction_drift = _compared(baseline.prediction.cells, counts.predictions, limits, level)
-    since = _since(drift, prediction_drift, span, before)
+    second_drift = {} if second is None else _beside(second, counts, limits, level)
+    everything = drift if prediction_drift is None else {**drift, PREDICTION: prediction_drift}
+    moved = drifted(everything, second_drift)
+    known = {} if before is None else before.since
+    since = {name: known.get(name, span.end) for name in moved}
     return Evaluation(
         model=span.model,
         version=span.version,
@@ -106,12 +118,13 @@ def judge(
         n=n,
         status="incomplete" if span.lost else "complete",
         drift=drift,
+        second_drift=second_drift,
         prediction_drift=prediction_drift,
         quality={name: FeatureQuality.of(counts.features[name]) for name in drift},
         since=since,
         verdict=verdict_of(
-            drift,
-            prediction_drift,
+            moved,
+            everything,
             _flaws(baseline, counts, limits, level),
             since,
             n=n,
@@ -125,6 +138,19 @@ def _added(parts: Sequence[FeatureCounts]) -> FeatureCounts:
         return parts[0]
     cells = zip(*(part.cells for part in parts), strict=True)
     return FeatureCounts(parts[0].bins, tuple(map(sum, cells)))
+
+
+def _beside(
+    second: WindowCounts, counts: WindowCounts, limits: Limits, level: float
+) -> dict[str, FeatureDrift]:
+    """Return the drift between another window and this one."""
+    found = {
+        name: _compared(expected, counts.features[name], limits, level)
+        for name, expected in second.features.items()
+    }
+    if second.predictions is not None and counts.predictions is not None:
+        found[PREDICTION] = _compared(second.predictions, counts.predictions, limits, level)
+    return found
 
 
 def _compared(
@@ -144,19 +170,6 @@ def _nothing(n: int, baseline: Baseline | None, limits: Limits) -> Verdict:
     if baseline is None:
         return Verdict("ok", f"{n} predictions; there is no baseline to compare them with.")
     return Verdict("ok", f"Not enough data: {n} predictions, {limits.min_samples} are needed.")
-
-
-def _since(
-    drift: Mapping[str, FeatureDrift],
-    prediction_drift: FeatureDrift | None,
-    span: Span,
-    before: Evaluation | None,
-) -> dict[str, datetime]:
-    known = {} if before is None else before.since
-    moved = [name for name, one in drift.items() if has_drifted(one)]
-    if has_drifted(prediction_drift):
-        moved.append(PREDICTION)
-    return {name: known.get(name, span.end) for name in moved}
 
 
 def _flaws(baseline: Baseline, counts: WindowCounts, limits: Limits, level: float) -> list[Flaw]:

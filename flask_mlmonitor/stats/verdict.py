@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from flask_mlmonitor.stats.comparing import FeatureDrift
 from flask_mlmonitor.stats.evaluation import (
+    PREDICTION,
     SEVERITIES,
     Severity,
     Verdict,
-    has_drifted,
     worst,
 )
 
@@ -41,28 +41,28 @@ class Flaw(NamedTuple):
 
 
 def verdict_of(
+    moved: Sequence[str],
     drift: Mapping[str, FeatureDrift],
-    prediction_drift: FeatureDrift | None,
     flaws: Sequence[Flaw],
     since: Mapping[str, datetime],
     *,
     n: int,
     lost: int,
 ) -> Verdict:
-    """Say what moved, how much, and since when."""
-    moved = sorted(
-        filter(lambda name: has_drifted(drift[name]), drift), key=lambda name: -_psi(drift[name])
-    )
-    sentences = [_features(moved, drift, since)]
-    if prediction_drift is not None:
-        sentences.append(_predictions(prediction_drift, since))
+    """Say what moved, how much, and since when.
+
+    :param moved: what has drifted, the furthest first.
+    :param drift: the features, and the predictions under ``__prediction__``.
+    """
+    features = [name for name in drift if name != PREDICTION]
+    sentences = [_features([name for name in moved if name != PREDICTION], features, drift, since)]
+    if PREDICTION in drift:
+        sentences.append(_predictions(drift[PREDICTION], since.get(PREDICTION)))
     sentences += [_flaw(flaw) for flaw in flaws[:NAMED]]
     if len(flaws) > NAMED:
         sentences.append(f"{len(flaws) - NAMED} more flaws of the data.")
     severities = [_SEVERITY[drift[name].status] for name in moved]
     severities += [flaw.severity for flaw in flaws]
-    if has_drifted(prediction_drift) and prediction_drift is not None:
-        severities.append(_SEVERITY[prediction_drift.status])
     severity = worst(severities)
     if lost:
         sentences.append(
@@ -73,31 +73,29 @@ def verdict_of(
 
 
 def _features(
-    moved: Sequence[str], drift: Mapping[str, FeatureDrift], since: Mapping[str, datetime]
+    moved: Sequence[str],
+    features: Sequence[str],
+    drift: Mapping[str, FeatureDrift],
+    since: Mapping[str, datetime],
 ) -> str:
     if not moved:
-        return f"None of {len(drift)} features drifted."
-    named = [f"{name} ({_how_far(drift[name], since.get(name))})" for name in moved[:NAMED]]
+        return f"None of {len(features)} features drifted."
+    named = [f"{name} ({_how_far(drift[name], since[name])})" for name in moved[:NAMED]]
     rest = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
-    return f"{len(moved)} of {len(drift)} features drifted: {', '.join(named)}{rest}."
+    return f"{len(moved)} of {len(features)} features drifted: {', '.join(named)}{rest}."
 
 
-def _predictions(one: FeatureDrift, since: Mapping[str, datetime]) -> str:
+def _predictions(one: FeatureDrift, since: datetime | None) -> str:
     if one.status == "not_enough_data":
         return "Too few predictions have a value to compare them."
-    if not has_drifted(one):
+    if since is None:
         return "The predictions did not drift."
-    return f"The predictions drifted ({_how_far(one, since.get(''))})."
+    return f"The predictions drifted ({_how_far(one, since)})."
 
 
-def _how_far(one: FeatureDrift, since: datetime | None) -> str:
-    when = "" if since is None else f", since {since:%Y-%m-%d %H:%M} UTC"
-    return f"PSI {_psi(one):.2f}{when}"
+def _how_far(one: FeatureDrift, since: datetime) -> str:
+    return f"PSI {float(one.psi or 0):.2f}, since {since:%Y-%m-%d %H:%M} UTC"
 
 
 def _flaw(flaw: Flaw) -> str:
     return f"{flaw.feature} {_FLAWS[flaw.what]}: {flaw.share:.1%}, {flaw.was:.1%} in the baseline."
-
-
-def _psi(one: FeatureDrift) -> float:
-    return float(one.psi or 0)
