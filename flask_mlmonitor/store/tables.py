@@ -184,7 +184,7 @@ evaluations: Final = Table(
     Column("severity", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
-    Column("result", Json, nullable=False),
+    Column("result", Text, nullable=False),
     PrimaryKeyConstraint("model", "version", "window", "end"),
 )
 """One row for each window that was judged: *result* is all of it.
