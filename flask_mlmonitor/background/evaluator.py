@@ -6,13 +6,13 @@ from typing import Final, Literal
 import msgspec
 
 from flask_mlmonitor._parsers import MINUTE, Window
-from flask_mlmonitor.clock import as_datetime
+from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import level_of
 from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.judging import Limits, Span, WindowCounts, judge
+from flask_mlmonitor.stats.judging import Limits, Span, WindowCounts, judge, too_late
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.levels import DAY, HOUR, ceil, floor
+from flask_mlmonitor.store.levels import DAY, HOUR, ceil, finest, floor
 from flask_mlmonitor.store.results import WindowKey, count_lost, read_before
 from flask_mlmonitor.store.windows import WindowRollups, read_window, read_windows
 
@@ -76,25 +76,28 @@ def evaluate(database: Database, subjects: Sequence[Subject], at: float) -> list
 
 
 def _evaluate(database: Database, subject: Subject, at: float) -> Iterator[Evaluation]:
-    end = ceil(at, MINUTE)
+    # Of long ago only hours or days are left.
+    level = finest(ceil(at, MINUTE), now())
+    end = ceil(at, MINUTE) if level == MINUTE else floor(at, level)
     for window in subject.windows:
+        if window.seconds is not None and window.seconds < level:
+            yield too_late(_span(subject, window, end - int(window.seconds), end))
+            continue
         found = _read(database, subject, _start(database, subject, window, end), end)
-        key = WindowKey(subject.model, subject.version, window.text)
-        span = Span(
-            *key,
-            as_datetime(found.start),
-            as_datetime(end),
-            count_lost(database, found.start, end),
-        )
+        span = _span(subject, window, found.start, found.end)
         yield judge(
-            span,
+            span._replace(lost=count_lost(database, found.start, found.end)),
             _counts(subject, found),
             subject.baseline,
             subject.limits,
             level=subject.level,
             second=_second(database, subject, found),
-            before=read_before(database, key, end),
+            before=read_before(database, WindowKey(*span[:3]), found.end),
         )
+
+
+def _span(subject: Subject, window: Window, start: int, end: int) -> Span:
+    return Span(subject.model, subject.version, window.text, as_datetime(start), as_datetime(end))
 
 
 def _second(database: Database, subject: Subject, window: WindowRollups) -> WindowCounts | None:
@@ -120,6 +123,8 @@ def _start(database: Database, subject: Subject, window: Window, end: int) -> in
 def _start_of_last(database: Database, subject: Subject, end: int, count: int) -> int:
     """Return where the last minutes, hours or days begin that hold at least *count* rows."""
     for step, reach in _REACHES:
+        if step < finest(end, now()):
+            continue
         bounds = [*range(floor(end - reach, step), end, step), end]
         rows = 0
         for window in reversed(

@@ -47,6 +47,20 @@ class Span(NamedTuple):
     lost: int = 0
 
 
+def too_late(span: Span) -> Evaluation:
+    """Return the evaluation of a window that is shorter than what is left of its time."""
+    return Evaluation(
+        model=span.model,
+        version=span.version,
+        window=span.window,
+        start=span.start,
+        end=span.end,
+        n=0,
+        status="not_enough_data",
+        verdict=Verdict("ok", "Of this time only the counts of longer spans are left."),
+    )
+
+
 class WindowCounts(NamedTuple):
     """What was counted in a window.
 

@@ -141,7 +141,8 @@ def _remove(connection: Connection, one: Evaluation) -> None:
 
 
 def _add(connection: Connection, one: Evaluation, epoch: int, seconds: float) -> bool:
-    statement = insert_into(connection, tables.evaluations).on_conflict_do_nothing()
+    table = tables.evaluations
+    statement = insert_into(connection, table).on_conflict_do_nothing().returning(table.c.n)
     added = connection.execute(
         statement,
         {
@@ -158,4 +159,4 @@ def _add(connection: Connection, one: Evaluation, epoch: int, seconds: float) ->
             "result": msgspec.json.encode(one).decode(),
         },
     )
-    return added.rowcount == 1
+    return added.first() is not None
