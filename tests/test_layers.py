@@ -20,6 +20,7 @@ LEVELS = (
     {"request", "metrics"},
     {"export", "truth"},
     {"web"},
+    {"doctor"},
     {"cli", "testing"},
     {"extension"},
     {"__init__"},

@@ -2,6 +2,7 @@
 
 from flask_mlmonitor.cli import (
     baseline,
+    doctor,
     drift,
     evaluate,
     export,
@@ -15,6 +16,7 @@ from flask_mlmonitor.cli.group import cli
 __all__ = [
     "baseline",
     "cli",
+    "doctor",
     "drift",
     "evaluate",
     "export",
