@@ -29,7 +29,6 @@ from tests.benchmarks.measuring import machine, print_table
 
 Shares = npt.NDArray[np.float64]
 
-ROWS: Final = 5000
 AN_HOUR: Final = 200
 WINDOWS: Final = (1, 6, 24)
 NUMBERS: Final = 10
@@ -86,11 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="alarms", description=__doc__)
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--baselines", type=int, default=20)
+    parser.add_argument("--rows", type=int, default=5000, help="of each baseline")
     parser.add_argument("--changes", type=int, default=50, help="of each kind, for each baseline")
     options = parser.parse_args(arguments)
     print(machine())
     rng = np.random.default_rng(SEED)
-    baselines = [_features(rng) for _ in range(options.baselines)]
+    baselines = [_features(rng, options.rows) for _ in range(options.baselines)]
     rates = {limit: [_alarms(one, limit, options.days) for one in baselines] for limit in LIMITS}
     rows = [(f"PSI_WARNING={limit:g}", *_interval(found)) for limit, found in rates.items()]
     print_table("false alarms on stable data, a month of 30 days", ("", "mean", "+-"), rows)
@@ -99,9 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _features(rng: np.random.Generator) -> list[Feature]:
-    numbers = {f"number{place}": rng.normal(size=ROWS) for place in range(NUMBERS)}
-    names = {f"name{place}": rng.choice(NAMES, ROWS) for place in range(NUMBERS)}
+def _features(rng: np.random.Generator, rows: int) -> list[Feature]:
+    numbers = {f"number{place}": rng.normal(size=rows) for place in range(NUMBERS)}
+    names = {f"name{place}": rng.choice(NAMES, rows) for place in range(NUMBERS)}
     baseline = Baseline.from_dataframe(pd.DataFrame({**numbers, **names}))
     return [_feature(one) for one in baseline.columns]
 
