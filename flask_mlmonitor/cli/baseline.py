@@ -52,7 +52,7 @@ def build_baseline(data: Path, output: Path, **options: Any) -> None:
 
 @group.command("learn")
 @click.argument("model")
-@click.option("--version", default="1", show_default=True)
+@click.option("--version", default="1", show_default=True, help="Of the model.")
 @click.option("--rows", default=5000, show_default=True, help="How many predictions to learn from.")
 @click.option(
     "-o",
