@@ -131,11 +131,13 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
         _secret("METRICS_TOKEN", _TOKEN, "Closes the metrics to all but its bearer."),
     ),
     "Recording": (
+        _limit(
+            "SAMPLE_RATE", _SHARE, 1.0, "The share of predictions stored; all of them are counted."
+        ),
+        _limit("REDACT", _TEXTS, "", "Features whose values are never written down."),
+        _limit("HASH", _TEXTS, "", "Features that are written down as a keyed hash."),
+        _secret("HASH_KEY", _TOKEN, "The key of that hash (HMAC-SHA256)."),
         *_planned(
-            _limit("SAMPLE_RATE", _SHARE, 1.0, "The share of rows kept; all of them are counted."),
-            _limit("REDACT", _TEXTS, "", "Features whose values are never written down."),
-            _limit("HASH", _TEXTS, "", "Features that are written down as a keyed hash."),
-            _secret("HASH_KEY", _TOKEN, "The key of that hash (HMAC)."),
             Key("RETENTION_DAYS", _COUNT, 30, "How long the rows of predictions are kept."),
         ),
         _limit("RECORD_EXTRA", _FLAG, False, "Whether fields unknown to the baseline are kept."),

@@ -146,6 +146,11 @@ class Settings:
         return "STORE_URL" in self.explicit
 
     @property
+    def private(self) -> bool:
+        """Whether there are values that must not be written down."""
+        return bool(self.redact or self.hash)
+
+    @property
     def without_effect(self) -> tuple[str, ...]:
         """The keys that were set although nothing acts on them in this version."""
         return tuple(key.config_name for key in KEYS if key.planned and key.name in self.explicit)

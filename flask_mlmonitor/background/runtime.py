@@ -49,6 +49,7 @@ class Runtime:
         self.slot = Slot(folders.data / "slots")
         self.counters = MonitorCounters(self.slot)
         self.faults = Faults(self.counters)
+        self.discreet_faults = Faults(self.counters, discreet=True)
         self.spool = Spool(folders.data / "spool")
         self.journal = Journal(
             self.spool.path,
