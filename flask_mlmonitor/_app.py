@@ -17,6 +17,7 @@ from flask_mlmonitor.background.runtime import Runtime, runtime_for
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError, one_of
+from flask_mlmonitor.forks import renew_after_fork
 from flask_mlmonitor.stats.baseline import Baseline
 
 EXTENSION: Final = "mlmonitor"
@@ -63,14 +64,10 @@ class AppState:
     _opening: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        reference = weakref.ref(self)
+        renew_after_fork(self._after_fork)
 
-        def renew() -> None:
-            state = reference()
-            if state is not None:  # another thread of the parent may have held it
-                state._opening = threading.RLock()
-
-        os.register_at_fork(after_in_child=renew)
+    def _after_fork(self) -> None:
+        self._opening = threading.RLock()  # another thread of the parent may have held it
 
     @property
     def runtime(self) -> Runtime:

@@ -33,8 +33,8 @@ from flask_mlmonitor.request.prediction import Monitored, declared_by, monitor_v
 from flask_mlmonitor.request.privacy import warn_of_unknown
 from flask_mlmonitor.request.route import route_of
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.truth.recording import record_value
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
-from flask_mlmonitor.web.truth import record_values
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -288,7 +288,7 @@ class MLMonitor:
         :raises ConfigError: for a value or time that cannot be used.
         :raises StoreUnavailable: when the store does not answer; nothing was recorded.
         """
-        return record_values(current_state(), prediction_id, value, time)
+        return record_value(current_state(), prediction_id, value, time)
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Move what is journaled into the store.

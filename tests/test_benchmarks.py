@@ -15,10 +15,11 @@ TINY = {
     "drain": "--predictions 500 --rounds 1 --idle 0.1",
     "endurance": "--predictions 300 --kills 2 --workers 2",
     "journal": "--appends 200 --rounds 1",
+    "privacy": "--predictions 20 --rounds 1",
     "request_path": "--requests 20 --rounds 1",
     "startup": "--rounds 1",
 }
-NOT_THEMSELVES = {"measuring"}
+NOT_THEMSELVES = {"measuring", "peers"}
 
 
 @pytest.mark.slow

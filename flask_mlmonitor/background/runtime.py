@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from flask_mlmonitor.background.drain import Drain
+from flask_mlmonitor.background.dropping import DropLog
 from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.folders import Folders
-from flask_mlmonitor.background.loop import POLL_SECONDS, Loop
+from flask_mlmonitor.background.loop import Loop
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER, Faults
@@ -26,11 +27,17 @@ from flask_mlmonitor.journal.writer import Journal
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
 
+POLL_SECONDS: Final = 0.25
+"""How often the drain looks for more, while it has nothing to do."""
+UPKEEP_SECONDS: Final = 0.5
+"""How often a process looks after its journal and its counters."""
+
 WEB_ROWS: Final = 200
 """Rows moved in one turn inside a web worker, and the share of time given to it in a backlog."""
 WEB_DUTY: Final = 0.25
 WORKER_ROWS: Final = 10_000
 GOODBYE_SECONDS: Final = 2.0
+"""How long a process that ends may go on moving what is journaled; the rest can wait."""
 
 _lock = threading.Lock()
 _runtimes: dict[tuple[int, Path], "Runtime"] = {}
@@ -63,24 +70,38 @@ class Runtime:
         self._draining = threading.Lock()
         self._drains = settings.background == "thread"
         self._rows = WEB_ROWS
-        self._loop = Loop(self._turn, self.faults, duty=WEB_DUTY)
+        self.loop = Loop(self._turn, self.faults, task="drain", rest=POLL_SECONDS, duty=WEB_DUTY)
+        self.upkeep = Loop(self._look_after, self.faults, task="journal", rest=UPKEEP_SECONDS)
         self._closed = False
-        self._told: set[str] = set()
+        self._drops = DropLog(self.journal)
 
     def start(self) -> None:
-        """Start the thread that keeps the journal and, unless a worker does, drains."""
-        self._loop.start()
+        """Start the threads: one drains, unless a worker does; one looks after the journal.
+
+        They are two, so that a store that lets the drain wait lets nothing else wait.
+        """
         atexit.register(self.close)
+        self._start_loops()
 
     def work(self) -> None:
         """From now on drain here at full speed; what ``flask mlmonitor worker`` does."""
-        self._drains, self._rows, self._loop.duty = True, WORKER_ROWS, 1.0
+        self._drains, self._rows, self.loop.duty = True, WORKER_ROWS, 1.0
 
-    def drain_inline(self) -> None:
-        """In a test, move what was journaled to the store at once."""
+    @property
+    def running(self) -> bool:
+        """Whether the threads run."""
+        return self.loop.running and self.upkeep.running
+
+    def stand_in(self) -> None:
+        """After an append while no thread runs: in a test, move it to the store at once.
+
+        Elsewhere the thread died, or never could be started: start it.
+        """
         if self.inline:
             with self._draining:
                 self.drain.run_once(sys.maxsize)
+        else:
+            self._start_loops()
 
     def first_in_interval(self, name: str, interval: float) -> bool:
         """Return whether this is the first call for *name* on this host in the current interval.
@@ -139,11 +160,13 @@ class Runtime:
         if self._closed or self.pid != os.getpid():
             return
         self._closed = True
-        self._loop.stop(GOODBYE_SECONDS)
+        deadline = time.monotonic() + GOODBYE_SECONDS
+        self.loop.stop(GOODBYE_SECONDS)
+        self.upkeep.stop(max(0.0, deadline - time.monotonic()))
         self.journal.close()
-        if self._draining.acquire(timeout=GOODBYE_SECONDS):
+        if self._draining.acquire(timeout=max(0.0, deadline - time.monotonic())):
             try:
-                self._last_turn()
+                self._last_turn(deadline)
             finally:
                 self._draining.release()
         self.election.resign()
@@ -155,34 +178,39 @@ class Runtime:
         with _lock:
             _runtimes.pop((self.pid, self.folders.data), None)
 
-    def _last_turn(self) -> None:
-        deadline = time.monotonic() + GOODBYE_SECONDS
+    def _start_loops(self) -> None:
+        for loop in (self.loop, self.upkeep):
+            with self.faults.guard("background"):  # without them app and journal go on
+                loop.start()
+
+    def _last_turn(self, deadline: float) -> None:
         with self.faults.guard("background"):
             try:
+                if self.loop.trouble is not None:  # another wait for the store would end like it
+                    return
                 while self._drains and self.election.win() and self.drain.run_once(WEB_ROWS):
                     if time.monotonic() > deadline:
                         return
             except StoreError:
                 return  # the spool keeps it for the next process
 
-    def _turn(self) -> bool:
-        self.journal.heartbeat()
+    def _look_after(self) -> bool:
+        trouble = self.loop.trouble
+        self.election.sign(None if trouble is None else str(trouble))
         with self.faults.guard("counters"):
             self.slot.flush()
+        self.journal.heartbeat()
+        self._drops.tell_end()
+        return False
+
+    def _turn(self) -> bool:
         if not (self._drains and self.election.win()):
             return False
         with self._draining:
             return self.drain.run_once(self._rows) >= self._rows
 
     def _dropped(self, reason: str, number: int) -> None:
-        if reason not in self._told:
-            self._told.add(reason)
-            LOGGER.error(
-                "Predictions cannot be recorded (%s); they are counted in "
-                "mlmonitor_records_dropped_total, and the app goes on.",
-                reason,
-                exc_info=self.journal.error,
-            )
+        self._drops.tell(reason, number)
         with self.faults.guard("counters"):
             self.counters.add("dropped", reason, amount=number)
 

@@ -5,12 +5,12 @@ import errno
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
 from flask_mlmonitor.clock import Clock, now
+from flask_mlmonitor.forks import renew_after_fork
 from flask_mlmonitor.journal.discarding import Discarded, discard_oldest
 from flask_mlmonitor.journal.frames import RecordTooLarge, encode, encode_head, rows_in
 from flask_mlmonitor.journal.losses import Losses
@@ -64,8 +64,7 @@ class Journal:
         self._system = system
         self._schemas: dict[Schema, int] = {}
         self._begin()
-        reset = weakref.WeakMethod(self._after_fork)
-        os.register_at_fork(after_in_child=lambda: _call(reset()))
+        renew_after_fork(self._after_fork)
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
@@ -85,6 +84,11 @@ class Journal:
     def path(self) -> Path | None:
         """The segment that is being written, if there is one."""
         return Path(self._path) if self._path else None
+
+    def missing(self) -> tuple[Gap, ...]:
+        """Return the gaps that could not be written down yet."""
+        with self._lock:
+            return tuple(self._losses.gaps())
 
     def schema(self, schema: Schema) -> int:
         """Return the number that stands for *schema* in this process's records.
@@ -266,8 +270,3 @@ class Journal:
 
 class _JournalFull(OSError):
     """The spool reached its bound."""
-
-
-def _call(function: Callable[[], None] | None) -> None:
-    if function is not None:
-        function()

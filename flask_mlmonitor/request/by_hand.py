@@ -59,8 +59,9 @@ def record_by_hand(
     )
     with route.faults.guard("journal"):
         runtime.journal.append(served)
-    with route.faults.guard("drain"):
-        runtime.drain_inline()
+    if not runtime.running:
+        with route.faults.guard("drain"):
+            runtime.stand_in()
     with route.faults.guard("counters"):
         route.counters.begun()
         route.counters.finished(outcome.status, 1, now, served.latency, outcome.error)

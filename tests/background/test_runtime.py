@@ -1,6 +1,6 @@
 """What one process keeps for a folder, with its thread, from the first append to the last."""
 
-import contextlib
+import ctypes
 import logging
 import os
 import signal
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.runtime import Runtime, runtime_for
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.slots import read_slots
@@ -86,9 +87,8 @@ def wait_for(condition: Callable[[], bool], seconds: float = SECONDS) -> float:
 
 def elected(folder: Path) -> int:
     """Return the process that said last that it was elected."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        return int((folder / "drain.lock").read_text())
-    return 0
+    officer = HostElection(folder / "drain.lock").officer()
+    return 0 if officer is None else officer.pid
 
 
 def counts(runtime: Runtime) -> Counter[str]:
@@ -100,6 +100,12 @@ def counts(runtime: Runtime) -> Counter[str]:
                 if value:
                     total[" ".join([*block.owner, *name]).strip()] += int(value)
     return total
+
+
+def threads() -> list[str]:
+    """Return the names of the monitor's threads in this process."""
+    names = [thread.name for thread in threading.enumerate()]
+    return sorted(name for name in names if "mlmonitor" in name)
 
 
 def test_a_prediction_is_in_the_store_within_a_second(start: Open) -> None:
@@ -303,6 +309,46 @@ def test_closing_while_the_store_is_down(
     assert stored(heir) == {1}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_is_started_again(start: Open) -> None:
+    """By the next append: whatever ended it was none of the exceptions that the guard counts."""
+    runtime = start()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "mlmonitor-drain"]
+    kill = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    assert kill(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)) == 1
+    wait_for(lambda: not thread.is_alive())
+    record(runtime, 1)
+    assert not runtime.loop.running
+
+    runtime.stand_in()
+    wait_for(lambda: stored(runtime) == {1})
+    assert threads() == ["mlmonitor-drain", "mlmonitor-journal"]
+
+
+def test_a_process_that_can_have_no_more_threads(start: Open) -> None:
+    """It journals; the thread is started when there can be one."""
+    usual = threading.stack_size(1 << 46)  # more than there is
+    try:
+        runtime = start()
+        record(runtime, 1)
+        runtime.stand_in()
+    finally:
+        threading.stack_size(usual)
+    assert not runtime.loop.running
+    assert counts(runtime)["internal_errors background"] == 2 * 2
+
+    runtime.stand_in()
+    wait_for(lambda: stored(runtime) == {1})
+
+
+def test_a_closed_runtime_starts_nothing(start: Open) -> None:
+    """A request that is under way while its process ends."""
+    runtime = start()
+    runtime.close()
+    runtime.stand_in()
+    assert threads() == []
+
+
 def test_a_child_that_ends_leaves_its_parents_things_alone(
     settings: Callable[..., Settings],
 ) -> None:
@@ -390,7 +436,7 @@ def test_a_tested_app_drains_inline(settings: Callable[..., Settings], folder: P
     runtime = runtime_for(settings(), testing=True)
     data = runtime.folders.data
     record(runtime, 1)
-    runtime.drain_inline()
+    runtime.stand_in()
     assert stored(runtime) == {1}
     assert threading.active_count() == threads
     runtime.close()

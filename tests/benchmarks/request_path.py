@@ -10,7 +10,6 @@ process for moving its predictions to the store, which an elected process or
 
 import argparse
 import io
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -25,14 +24,13 @@ from flask import Flask, jsonify, request
 from werkzeug.test import create_environ
 
 from tests.benchmarks.measuring import cpu_of, interleaved, machine, print_table
+from tests.benchmarks.peers import PEERS, PFE, missing_peers
 from tests.server import traffic
 
 BARE: Final = "bare view"
-PFE: Final = "prometheus_flask_exporter"
-PFE_MULTIPROCESS: Final = "  the same, for several processes"
 OURS: Final = "flask-mlmonitor"
 OURS_DRAINED: Final = "  the same, and the drain"
-VARIANTS: Final = (BARE, PFE, PFE_MULTIPROCESS, OURS, OURS_DRAINED)
+VARIANTS: Final = (BARE, *PEERS, OURS, OURS_DRAINED)
 ANSWERS: Final = ("dict", "jsonify")
 
 _work: Callable[[], None]
@@ -44,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=1500, help="in a round of a variant")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args(arguments)
-    print(machine())
+    print(machine(), missing_peers(), sep="\n")
     with tempfile.TemporaryDirectory() as folder:
         baseline = Path(folder, "baseline.json")
         traffic.baseline().save(baseline)
@@ -101,17 +99,9 @@ def _prepare(variant: str, answer: str, folder: Path, baseline: Path, requests: 
         view = monitor.prediction("fraud", baseline=baseline)(view)
         if variant == OURS_DRAINED:
             after = partial(_flush, app, monitor)
-    elif variant == PFE:
-        from prometheus_client import CollectorRegistry
-        from prometheus_flask_exporter import PrometheusMetrics
-
-        PrometheusMetrics(app, registry=CollectorRegistry())
-    elif variant == PFE_MULTIPROCESS:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-        from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
-
-        GunicornInternalPrometheusMetrics(app)
     app.add_url_rule("/predict", view_func=view, methods=["POST"])
+    if variant in PEERS:
+        after = PEERS[variant](app, folder)
     _work = partial(_round, app, requests, after)
 
 
@@ -127,6 +117,7 @@ def _view(answer: str) -> Callable[[], Any]:
 
 def _round(app: Flask, requests: int, after: Callable[[], object]) -> None:
     environ = create_environ("/predict", method="POST", content_type="application/json")
+    environ["REMOTE_ADDR"] = "127.0.0.1"
     for _, body in zip(range(requests), cycle(_BODIES), strict=False):
         _call(app, environ, body)
     after()

@@ -1,4 +1,4 @@
-"""What a worker pays before its first request, beside Flask with prometheus_client alone.
+"""What a worker pays before its first request, beside Flask with prometheus_client and with others.
 
 Fresh interpreters, that take turns: imports and ``create_app``, then one prediction and one scrape.
 
@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 
 from tests.benchmarks.measuring import machine, print_table
+from tests.benchmarks.peers import DASHBOARD, OTEL_METRICS, PEERS, PFE, missing_peers
 from tests.server import traffic
 from tests.server.serving import ROOT
 
@@ -43,9 +44,20 @@ def create_app():
 
     return app
 """
+_PEER = """
+from tests.benchmarks.peers import PEERS
+
+plain = create_app
+
+def create_app():
+    app = plain()
+    PEERS[{name!r}](app, Path(os.environ["SERVICE_FOLDER"]))
+    return app
+"""
 _OURS = "from tests.server.service import create_app"
 _SCRIPT = """
-import json, os, resource, sys, time
+import json, os, sys, time
+from pathlib import Path
 
 def rss():
     with open("/proc/self/statm") as file:
@@ -64,7 +76,15 @@ assert client.get("/metrics").status == "200 OK"
 loaded = [name for name in {large} if name in sys.modules]
 print(json.dumps([started, after_start, first, rss(), loaded]))
 """
-VARIANTS = {"flask, prometheus_client": _PLAIN, "flask-mlmonitor": _OURS}
+VARIANTS: dict[str, str] = {
+    "flask, prometheus_client": _PLAIN,
+    **{
+        name: _PLAIN + _PEER.format(name=name)
+        for name in (PFE, OTEL_METRICS, DASHBOARD)
+        if name in PEERS
+    },
+    "flask-mlmonitor": _OURS,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="startup", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(arguments)
-    print(machine())
+    print(machine(), missing_peers(), sep="\n")
     found: dict[str, list[list[Any]]] = {name: [] for name in VARIANTS}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -86,10 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             median(run[column] for run in runs) for column in range(4)
         )
         rows.append((variant, started, after_start / MEGABYTE, first, later / MEGABYTE))
-    plain, ours = rows
-    rows.append(("added", *(a - b for a, b in zip(ours[1:], plain[1:], strict=True))))
+    plain, *others = rows
+    added = [
+        (f"{name} adds", *(a - b for a, b in zip(cells, plain[1:], strict=True)))
+        for name, *cells in others
+    ]
     heads = ("median", "start s", "RSS MB", "first request s", "RSS MB later")
-    print_table("a fresh interpreter", heads, rows)
+    print_table("a fresh interpreter", heads, [*rows, *added])
     for variant, runs in found.items():
         print(f"  {variant} loads {', '.join(runs[-1][4]) or 'nothing large'}")
     return 0
@@ -100,7 +123,7 @@ def _start(source: str, folder: Path) -> list[Any]:
     command = [sys.executable, "-c", script, traffic.bodies(1)[0].decode()]
     environment = {**os.environ, "SERVICE_FOLDER": str(folder)}
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
-    result: list[Any] = json.loads(done.stdout)
+    result: list[Any] = json.loads(done.stdout.splitlines()[-1])  # one peer prints at its start
     return result
 
 

@@ -30,7 +30,7 @@ BUGS: dict[str, tuple[str, str, str, Mapping[str, float], int]] = {
     "journal": ("journal", "append", "journal", SUCCESS, 0),
     "begin": ("counters", "begun", "counters", SUCCESS, 3),
     "counters": ("counters", "finished", "counters", {"in progress": 3}, 3),
-    "drain": ("runtime", "drain_inline", "drain", SUCCESS, 3),
+    "drain": ("runtime", "stand_in", "drain", SUCCESS, 3),
     "warning": ("", "warn", "request", SUCCESS, 3),
 }
 

@@ -89,7 +89,7 @@ def test_a_private_value_is_nowhere(
     production: dict[str, Any],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
-    config: Mapping[str, Any],
+    config: dict[str, Any],
     extra: bool,
     payload: Any,
 ) -> None:
@@ -120,7 +120,7 @@ def test_without_a_baseline_it_is_left_out_too(
     serve: "Serve",
     production: dict[str, Any],
     tmp_path: Path,
-    config: Mapping[str, Any],
+    config: dict[str, Any],
     payload: Any,
 ) -> None:
     """A list's values have no names then: none of them is kept."""
