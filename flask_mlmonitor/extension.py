@@ -32,7 +32,6 @@ from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.prediction import Monitored, declared_by, monitor_view
 from flask_mlmonitor.request.privacy import warn_of_unknown
 from flask_mlmonitor.request.route import route_of
-from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.truth.recording import record_value
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
 
@@ -58,7 +57,8 @@ class MLMonitor:
 
     :param app: the app, or ``None`` to call :meth:`init_app` later, for any number of apps.
     :param authorize: decides about a request to the monitor's own routes, instead of
-        ``MLMONITOR_API_TOKEN``.
+        ``MLMONITOR_API_TOKEN``: true lets it in; a response, or an HTTP exception raised, is the
+        answer to one that may not.
     """
 
     def __init__(self, app: Flask | None = None, *, authorize: Authorize | None = None) -> None:
@@ -82,7 +82,6 @@ class MLMonitor:
         if settings.without_effect:
             names = ", ".join(settings.without_effect)
             LOGGER.warning("These keys have no effect in this version: %s.", names)
-        Database(settings.store_url)
         reference = weakref.ref(app)
         state = AppState(
             reference,

@@ -1,7 +1,6 @@
 """What `flask mlmonitor` prints, does, and how it ends."""
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -18,16 +17,7 @@ from flask_mlmonitor.cli import cli
 
 if TYPE_CHECKING:
     from tests.conftest import MakeService, Serve, Service
-from tests.commands import FLASK, assert_told
-
-SERVICE = """
-from flask import Flask
-from flask_mlmonitor import MLMonitor
-
-app = Flask(__name__)
-app.config.from_prefixed_env()
-MLMonitor(app)
-"""
+from tests.commands import FLASK, assert_told, environment_of
 
 
 def run(service: "Service", *arguments: str) -> Result:
@@ -59,7 +49,7 @@ def test_status(fraud: "Service") -> None:
     ]
     assert {"ground truth 1", "coverage 0.500", "pending ground truth 1"} <= set(lines)
     assert {"dead letters 0", "journal bytes 0"} <= set(lines)
-    assert lines[-1] == f"store {fraud.runtime.database.path}"
+    assert lines[-1] == f"store {fraud.runtime.database.name}"
 
 
 def test_status_for_programs(fraud: "Service") -> None:
@@ -85,7 +75,7 @@ def test_status_for_programs(fraud: "Service") -> None:
         "dead_letters": 0,
         "journal_bytes": 0,
         "drain_lag_seconds": 0,
-        "store": str(fraud.runtime.database.path),
+        "store": fraud.runtime.database.name,
     }
 
 
@@ -141,15 +131,7 @@ def test_a_folder_that_cannot_be_used(
 @pytest.fixture
 def environment(tmp_path: Path, production: dict[str, Any]) -> dict[str, str]:
     """The environment of a real process that works for the service of *production*."""
-    (tmp_path / "service.py").write_text(SERVICE)
-    root = str(Path(__file__).parents[1])
-    return {
-        **os.environ,
-        **{f"FLASK_{key}": value for key, value in production.items() if isinstance(value, str)},
-        "FLASK_APP": str(tmp_path / "service.py"),
-        "PYTHONPATH": root,
-        "PYTHONWARNINGS": "error",
-    }
+    return environment_of(tmp_path, production)
 
 
 @contextmanager

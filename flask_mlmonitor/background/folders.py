@@ -9,7 +9,7 @@ from pathlib import Path
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import ConfigError
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.urls import open_store
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,16 @@ class Folders:
         return cls(borrowed, url, borrowed=True)
 
     @classmethod
+    def expected(cls, settings: Settings) -> "Folders":
+        """Return what :meth:`of` would, and make nothing."""
+        data = settings.data_dir
+        if settings.data_dir_set or _writable(_nearest(data)):
+            return cls(data, _store_url(settings, data))
+        private = _private_path(data)
+        url = settings.store_url if settings.store_url_set else _store_in(private)
+        return cls(private, url, borrowed=True)
+
+    @classmethod
     def temporary(cls) -> "Folders":
         """Return a new folder for a test."""
         data = Path(tempfile.mkdtemp(prefix="mlmonitor-"))
@@ -53,15 +63,16 @@ class Folders:
 
 
 def check_folders(settings: Settings) -> None:
-    """Refuse chosen folders that cannot be made or written, without making them.
+    """Refuse a store that cannot be, and chosen folders that cannot be made or written.
 
-    :raises ConfigError: naming what is in the way.
+    :raises ConfigError: naming what is in the way; nothing is made.
     """
     chosen = []
     if settings.data_dir_set:
         chosen.append(("MLMONITOR_DATA_DIR", settings.data_dir))
-    if settings.store_url_set:
-        chosen.append(("MLMONITOR_STORE_URL", Database(settings.store_url).path.parent))
+    store = open_store(settings.store_url)
+    if settings.store_url_set and store.folder is not None:
+        chosen.append(("MLMONITOR_STORE_URL", store.folder))
     for key, folder in chosen:
         nearest = _nearest(folder)
         if not _writable(nearest):
@@ -71,8 +82,8 @@ def check_folders(settings: Settings) -> None:
 
 def _store_url(settings: Settings, data: Path) -> str:
     """Return the configured store, or one beside the data when the default cannot be written."""
-    folder = Database(settings.store_url).path.parent
-    if settings.store_url_set or _writable(_nearest(folder)):
+    folder = open_store(settings.store_url).folder
+    if settings.store_url_set or folder is None or _writable(_nearest(folder)):
         return settings.store_url
     LOGGER.warning("%s is not writable: the store lies in %s.", folder, data)
     return _store_in(data)
@@ -93,9 +104,13 @@ def _writable(folder: Path) -> bool:
 
 def _private_folder(wanted: Path) -> Path:
     """Return a folder of this user's for *wanted*, the same in every worker."""
-    digest = hashlib.blake2s(str(wanted.absolute()).encode(), digest_size=4).hexdigest()
-    folder = Path(tempfile.gettempdir(), f"mlmonitor-{os.getuid()}-{digest}")
+    folder = _private_path(wanted)
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         return Path(tempfile.mkdtemp(prefix="mlmonitor-"))
     return folder
+
+
+def _private_path(wanted: Path) -> Path:
+    digest = hashlib.blake2s(str(wanted.absolute()).encode(), digest_size=4).hexdigest()
+    return Path(tempfile.gettempdir(), f"mlmonitor-{os.getuid()}-{digest}")

@@ -20,7 +20,7 @@ TICKS: Final = 20
 
 EXTRA: Final = "__extra__"
 WHERES: Final = ("request", "validation", "outcome", "journal", "counters", "signal", "metrics",
-                 "drain", "store", "background")  # fmt: skip
+                 "drain", "store", "background", "authorize")  # fmt: skip
 TRUTH_RESULTS: Final = ("accepted", "updated", "pending", "invalid")
 DELAY_BOUNDS: Final = (1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0)
 MONITOR: Final = Owner("", "")

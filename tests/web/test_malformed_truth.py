@@ -64,8 +64,8 @@ def test_an_item_that_cannot_be_ground_truth(fraud: "Service", item: Any, told: 
         (b"\xff\xfe\xff", {"content_type": "application/json"}, 400, "Send JSON"),
         (b"[" * 100_000, {"content_type": "application/json"}, 400, "Send JSON"),
         (b"[" + b"9" * 5000 + b"]", {"content_type": "application/json"}, 400, "Send JSON"),
-        (b"[]", {"content_type": "text/plain"}, 415, "or text/csv, not text/plain"),
-        (b"[]", {}, 415, "text/csv, not none at all"),
+        (b"[]", {"content_type": "text/plain"}, 415, "x-ndjson, text/csv, "),
+        (b"[]", {}, 415, "not none at all"),
         (b"prediction_id=p", {"content_type": "application/x-www-form-urlencoded"}, 415, "not app"),
     ],
 )  # fmt: skip
