@@ -66,7 +66,7 @@ class Faults:
                 exc_info=self.shown(error),
             )
 
-    def shown(self, error: Exception) -> Exception:
+    def shown(self, error: BaseException) -> BaseException:
         """Return what the log may show of an exception."""
         if not self._discreet:
             return error
