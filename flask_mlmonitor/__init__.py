@@ -1,29 +1,34 @@
 """Monitor machine-learning models that are served by Flask."""
 
-from flask_mlmonitor import signals, testing
+from flask_mlmonitor import drift, signals, testing
 from flask_mlmonitor.exceptions import (
     BaselineError,
     ConfigError,
     InvalidInput,
     MLMonitorError,
+    NotEnoughData,
     StoreError,
     StoreUnavailable,
 )
 from flask_mlmonitor.extension import MLMonitor
 from flask_mlmonitor.records import GroundTruth, Prediction
 from flask_mlmonitor.stats.baseline import Baseline
+from flask_mlmonitor.stats.comparing import FeatureDrift
 
 __all__ = [
     "Baseline",
     "BaselineError",
     "ConfigError",
+    "FeatureDrift",
     "GroundTruth",
     "InvalidInput",
     "MLMonitor",
     "MLMonitorError",
+    "NotEnoughData",
     "Prediction",
     "StoreError",
     "StoreUnavailable",
+    "drift",
     "signals",
     "testing",
 ]

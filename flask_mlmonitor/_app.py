@@ -24,7 +24,7 @@ EXTENSION: Final = "mlmonitor"
 TASKS: Final = ("classification", "regression")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BaselineOrPath = Baseline | str | Path | None
-Authorize = Callable[[Request], bool]
+Authorize = Callable[[Request], object]
 T = TypeVar("T")
 
 

@@ -3,6 +3,7 @@
 MLMonitorError
 ├── ConfigError          a wrong `MLMONITOR_` key or value, or a wrong use of the API (ValueError)
 ├── BaselineError        a baseline that is missing, damaged or newer than this version (ValueError)
+├── NotEnoughData        too few rows to say anything (ValueError)
 ├── InvalidInput         a payload that broke the baseline's rules (werkzeug UnprocessableEntity)
 └── StoreError           the store cannot be used
     ├── StoreUnavailable     now; later it may
@@ -39,6 +40,22 @@ class ConfigError(MLMonitorError, ValueError):
 
 class BaselineError(MLMonitorError, ValueError):
     """A baseline that is missing, damaged or of a later version than this code."""
+
+
+class NotEnoughData(MLMonitorError, ValueError):
+    """Too few rows to say anything.
+
+    >>> str(NotEnoughData(3, 200))
+    '3 rows where 200 are needed'
+
+    :param seen: rows.
+    :param needed: rows.
+    """
+
+    def __init__(self, seen: int, needed: int) -> None:
+        super().__init__(f"{seen} rows where {needed} are needed")
+        self.seen = seen
+        self.needed = needed
 
 
 class StoreError(MLMonitorError):

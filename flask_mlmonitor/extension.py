@@ -31,9 +31,8 @@ from flask_mlmonitor.request.endpoint import Concerns, Endpoint, Fallback, Versi
 from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.prediction import Monitored, declared_by, monitor_view
 from flask_mlmonitor.request.route import route_of
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.truth.recording import record_value
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
-from flask_mlmonitor.web.truth import record_values
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -57,7 +56,8 @@ class MLMonitor:
 
     :param app: the app, or ``None`` to call :meth:`init_app` later, for any number of apps.
     :param authorize: decides about a request to the monitor's own routes, instead of
-        ``MLMONITOR_API_TOKEN``.
+        ``MLMONITOR_API_TOKEN``: true lets it in; a response, or an HTTP exception raised, is the
+        answer to one that may not.
     """
 
     def __init__(self, app: Flask | None = None, *, authorize: Authorize | None = None) -> None:
@@ -79,7 +79,6 @@ class MLMonitor:
         settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
         check_folders(settings)
         _check_effect(settings)
-        Database(settings.store_url)
         reference = weakref.ref(app)
         state = AppState(
             reference,
@@ -285,7 +284,7 @@ class MLMonitor:
         :raises ConfigError: for a value or time that cannot be used.
         :raises StoreUnavailable: when the store does not answer; nothing was recorded.
         """
-        return record_values(current_state(), prediction_id, value, time)
+        return record_value(current_state(), prediction_id, value, time)
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Move what is journaled into the store.

@@ -5,6 +5,8 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from flask_mlmonitor.background.runtime import Runtime
 from flask_mlmonitor.testing import drained
 from tests.disks import SmallDisk
 from tests.missing import missing
+from tests.postgres import Postgres
 
 TALLIED = {
     "ml_predictions_total": ("predictions", "status"),
@@ -151,6 +154,37 @@ def production(tmp_path: Path) -> dict[str, Any]:
         "MLMONITOR_STORE_URL": f"sqlite:///{tmp_path / 'store.sqlite3'}",
         "MLMONITOR_BACKGROUND": "external",
     }
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    if find_spec("psycopg") is None:
+        missing("install psycopg: pip install 'flask-mlmonitor[postgresql]'")
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """The URL of a store in PostgreSQL that nobody has used yet."""
+    return postgres.new_store()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Makes URLs of stores that nobody has used yet, in each database."""
+    if request.param == "postgresql":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        return postgres.new_store
+    numbers = count()
+    return lambda: f"sqlite:///{tmp_path / f'store-{next(numbers)}.sqlite3'}"
+
+
+@pytest.fixture
+def store_url(new_store: Callable[[], str]) -> str:
+    """The URL of such a store."""
+    return new_store()
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_status(fraud: "Service") -> None:
     ]
     assert {"ground truth 1", "coverage 0.500", "pending ground truth 1"} <= set(lines)
     assert {"dead letters 0", "journal bytes 0"} <= set(lines)
-    assert lines[-1] == f"store {fraud.runtime.database.path}"
+    assert lines[-1] == f"store {fraud.runtime.database.name}"
 
 
 def test_status_for_programs(fraud: "Service") -> None:
@@ -85,7 +85,7 @@ def test_status_for_programs(fraud: "Service") -> None:
         "dead_letters": 0,
         "journal_bytes": 0,
         "drain_lag_seconds": 0,
-        "store": str(fraud.runtime.database.path),
+        "store": fraud.runtime.database.name,
     }
 
 

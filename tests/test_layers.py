@@ -13,10 +13,11 @@ PACKAGE = Path(__file__).parents[1] / "flask_mlmonitor"
 LEVELS = (
     {"exceptions", "signals", "records", "clock", "forks", "_quantities", "_parsers", "_keys"},
     {"config", "stats"},
-    {"journal", "counters", "store"},
+    {"drift", "journal", "counters", "store"},
     {"background"},
     {"_app"},
     {"request", "metrics"},
+    {"truth"},
     {"web"},
     {"cli", "testing"},
     {"extension"},

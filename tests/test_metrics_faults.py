@@ -133,7 +133,7 @@ def test_while_the_store_is_down(serve: "Serve", production: dict[str, Any]) -> 
     with service.app.app_context():
         service.monitor.record_ground_truth(key, 1)
     assert value(scrape(service), "ml_ground_truth_coverage_ratio", **MODEL) == 1
-    path = service.runtime.database.path
+    path = Path(service.runtime.database.name)
     service.runtime.database.close()
     away = path.with_suffix(".away")
     path.rename(away)

@@ -74,6 +74,13 @@ class Drain:
 
         :raises StoreError: when the store cannot be used; the rest stays in the spool.
         """
+        try:
+            return self._run(limit)
+        except StoreError:
+            self._offsets = None  # what was being committed, only the store knows
+            raise
+
+    def _run(self, limit: int) -> int:
         if self._offsets is None:
             self._database.prepare()
             self._offsets = read_offsets(self._database)

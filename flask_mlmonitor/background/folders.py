@@ -9,7 +9,7 @@ from pathlib import Path
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import ConfigError
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.urls import open_store
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,16 @@ class Folders:
 
 
 def check_folders(settings: Settings) -> None:
-    """Refuse chosen folders that cannot be made or written, without making them.
+    """Refuse a store that cannot be, and chosen folders that cannot be made or written.
 
-    :raises ConfigError: naming what is in the way.
+    :raises ConfigError: naming what is in the way; nothing is made.
     """
     chosen = []
     if settings.data_dir_set:
         chosen.append(("MLMONITOR_DATA_DIR", settings.data_dir))
-    if settings.store_url_set:
-        chosen.append(("MLMONITOR_STORE_URL", Database(settings.store_url).path.parent))
+    store = open_store(settings.store_url)
+    if settings.store_url_set and store.folder is not None:
+        chosen.append(("MLMONITOR_STORE_URL", store.folder))
     for key, folder in chosen:
         nearest = _nearest(folder)
         if not _writable(nearest):
@@ -71,8 +72,8 @@ def check_folders(settings: Settings) -> None:
 
 def _store_url(settings: Settings, data: Path) -> str:
     """Return the configured store, or one beside the data when the default cannot be written."""
-    folder = Database(settings.store_url).path.parent
-    if settings.store_url_set or _writable(_nearest(folder)):
+    folder = open_store(settings.store_url).folder
+    if settings.store_url_set or folder is None or _writable(_nearest(folder)):
         return settings.store_url
     LOGGER.warning("%s is not writable: the store lies in %s.", folder, data)
     return _store_in(data)

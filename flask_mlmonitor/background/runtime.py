@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from flask_mlmonitor.background.drain import Drain
+from flask_mlmonitor.background.dropping import DropLog
 from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.folders import Folders
-from flask_mlmonitor.background.loop import POLL_SECONDS, Loop
+from flask_mlmonitor.background.loop import Loop
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER, Faults
@@ -23,8 +24,13 @@ from flask_mlmonitor.counters.slots import Slot
 from flask_mlmonitor.exceptions import ConfigError, StoreError
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
-from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
+from flask_mlmonitor.store.urls import open_store
+
+POLL_SECONDS: Final = 0.25
+"""How often the drain looks for more, while it has nothing to do."""
+UPKEEP_SECONDS: Final = 0.5
+"""How often a process looks after its journal and its counters."""
 
 WEB_ROWS: Final = 200
 """Rows moved in one turn inside a web worker, and the share of time given to it in a backlog."""
@@ -57,24 +63,33 @@ class Runtime:
             full=settings.journal_full,
             on_drop=self._dropped,
         )
-        self.database = Database(folders.store_url)
+        self.database = open_store(folders.store_url)
         self.election = HostElection(folders.data / "drain.lock")
         self.drain = Drain(self.spool, self.database, self.counters, on_matched=self._matched)
         self._draining = threading.Lock()
         self._drains = settings.background == "thread"
         self._rows = WEB_ROWS
-        self.loop = Loop(self._turn, self.faults, duty=WEB_DUTY)
+        self.loop = Loop(self._turn, self.faults, task="drain", rest=POLL_SECONDS, duty=WEB_DUTY)
+        self.upkeep = Loop(self._look_after, self.faults, task="journal", rest=UPKEEP_SECONDS)
         self._closed = False
-        self._told: set[str] = set()
+        self._drops = DropLog(self.journal)
 
     def start(self) -> None:
-        """Start the thread that keeps the journal and, unless a worker does, drains."""
+        """Start the threads: one drains, unless a worker does; one looks after the journal.
+
+        They are two, so that a store that lets the drain wait lets nothing else wait.
+        """
         atexit.register(self.close)
-        self._start_loop()
+        self._start_loops()
 
     def work(self) -> None:
         """From now on drain here at full speed; what ``flask mlmonitor worker`` does."""
         self._drains, self._rows, self.loop.duty = True, WORKER_ROWS, 1.0
+
+    @property
+    def running(self) -> bool:
+        """Whether the threads run."""
+        return self.loop.running and self.upkeep.running
 
     def stand_in(self) -> None:
         """After an append while no thread runs: in a test, move it to the store at once.
@@ -85,7 +100,7 @@ class Runtime:
             with self._draining:
                 self.drain.run_once(sys.maxsize)
         else:
-            self._start_loop()
+            self._start_loops()
 
     def first_in_interval(self, name: str, interval: float) -> bool:
         """Return whether this is the first call for *name* on this host in the current interval.
@@ -146,6 +161,7 @@ class Runtime:
         self._closed = True
         deadline = time.monotonic() + GOODBYE_SECONDS
         self.loop.stop(GOODBYE_SECONDS)
+        self.upkeep.stop(max(0.0, deadline - time.monotonic()))
         self.journal.close()
         if self._draining.acquire(timeout=max(0.0, deadline - time.monotonic())):
             try:
@@ -161,37 +177,39 @@ class Runtime:
         with _lock:
             _runtimes.pop((self.pid, self.folders.data), None)
 
-    def _start_loop(self) -> None:
-        with self.faults.guard("background"):  # without it the app goes on, and so does the journal
-            self.loop.start()
+    def _start_loops(self) -> None:
+        for loop in (self.loop, self.upkeep):
+            with self.faults.guard("background"):  # without them app and journal go on
+                loop.start()
 
     def _last_turn(self, deadline: float) -> None:
         with self.faults.guard("background"):
             try:
+                if self.loop.trouble is not None:  # another wait for the store would end like it
+                    return
                 while self._drains and self.election.win() and self.drain.run_once(WEB_ROWS):
                     if time.monotonic() > deadline:
                         return
             except StoreError:
                 return  # the spool keeps it for the next process
 
-    def _turn(self) -> bool:
-        self.journal.heartbeat()
+    def _look_after(self) -> bool:
+        trouble = self.loop.trouble
+        self.election.sign(None if trouble is None else str(trouble))
         with self.faults.guard("counters"):
             self.slot.flush()
+        self.journal.heartbeat()
+        self._drops.tell_end()
+        return False
+
+    def _turn(self) -> bool:
         if not (self._drains and self.election.win()):
             return False
         with self._draining:
             return self.drain.run_once(self._rows) >= self._rows
 
     def _dropped(self, reason: str, number: int) -> None:
-        if reason not in self._told:
-            self._told.add(reason)
-            LOGGER.error(
-                "Predictions cannot be recorded (%s); they are counted in "
-                "mlmonitor_records_dropped_total, and the app goes on.",
-                reason,
-                exc_info=self.journal.error,
-            )
+        self._drops.tell(reason, number)
         with self.faults.guard("counters"):
             self.counters.add("dropped", reason, amount=number)
 
@@ -225,7 +243,7 @@ def runtime_for(settings: Settings, *, testing: bool) -> Runtime:
             runtime.start()
         elif settings.store_url_set and runtime.folders.store_url != folders.store_url:
             remedy = f"apps that share the data folder {folders.data} must share the store too"
-            raise ConfigError("MLMONITOR_STORE_URL", folders.store_url, remedy)
+            raise ConfigError("MLMONITOR_STORE_URL", open_store(folders.store_url).name, remedy)
         return runtime
 
 

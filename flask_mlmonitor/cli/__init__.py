@@ -1,6 +1,19 @@
 """``flask mlmonitor ...``: a module for each command."""
 
-from flask_mlmonitor.cli import baseline, status, worker
+from flask_mlmonitor.cli import (
+    baseline,
+    drift,
+    ground_truth,
+    status,
+    worker,
+)
 from flask_mlmonitor.cli.group import cli
 
-__all__ = ["baseline", "cli", "status", "worker"]
+__all__ = [
+    "baseline",
+    "cli",
+    "drift",
+    "ground_truth",
+    "status",
+    "worker",
+]

@@ -68,7 +68,7 @@ def _status(state: AppState) -> dict[str, Any]:
             "dead_letters": count_dead_letters(database),
             "journal_bytes": backlog.size,
             "drain_lag_seconds": backlog.lag,
-            "store": str(database.path),
+            "store": database.name,
         }
     except MLMonitorError as error:
         raise click.ClickException(f"The store cannot be read: {error}") from None

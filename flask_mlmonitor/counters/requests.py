@@ -20,7 +20,7 @@ TICKS: Final = 20
 
 EXTRA: Final = "__extra__"
 WHERES: Final = ("request", "validation", "outcome", "journal", "counters", "signal", "metrics",
-                 "drain", "store", "background")  # fmt: skip
+                 "drain", "store", "background", "authorize")  # fmt: skip
 TRUTH_RESULTS: Final = ("accepted", "updated", "pending", "invalid")
 DELAY_BOUNDS: Final = (1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0)
 MONITOR: Final = Owner("", "")
@@ -109,7 +109,9 @@ class RequestCounters:
         self._turned, self._turn = tick * self._tick, (tick + 1) * self._tick
         self._part = self._parts + tick % (TICKS + 1)
         stamp = self._part + TICKS + 1
-        if self._values[stamp] < tick:
+        # Of an earlier round; or of a later one, which will not come: the clock went back. A part
+        # that is only a little ahead belongs to a request that ended while this one was counted.
+        if not tick <= self._values[stamp] <= tick + TICKS:
             self._values[stamp] = tick
             self._values[self._part] = 0
 

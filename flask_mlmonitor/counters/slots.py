@@ -81,6 +81,9 @@ class Slot:
 
         :raises OSError: when the file cannot be written.
         """
+        with self.lock:
+            if self._fds and not os.fstat(self._fds[0]).st_nlink:
+                self._replace_deleted()
         for block in self.blocks():
             self.write(block, block.view)
 
@@ -91,6 +94,25 @@ class Slot:
             self._blocks.clear()
         for fd in fds:
             os.close(fd)
+
+    def _replace_deleted(self) -> None:
+        """Go on in new files: what was deleted, no other process can read.
+
+        All keeps its place, and the descriptors their numbers, for the threads that write
+        meanwhile. Files that were only moved may come back with all that they hold: they stay.
+        """
+        cells, lock = self._fds
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for number in range(MOST_SLOTS):
+            with contextlib.suppress(BlockingIOError), contextlib.ExitStack() as opened:
+                new_cells, new_lock = self._lock_slot(number, opened)
+                if os.fstat(new_cells).st_size:  # a dead process's: the next one to start has it
+                    continue
+                _write_all(new_cells, os.pread(cells, self._end, 0), 0)
+                os.dup2(new_cells, cells, inheritable=False)
+                os.dup2(new_lock, lock, inheritable=False)
+                self.number = number
+                return
 
     def _add(self, block: Block) -> None:
         """Put a block behind the others, where readers find it once it is whole."""
@@ -122,14 +144,18 @@ class Slot:
 
     def _try(self, number: int) -> None:
         with contextlib.ExitStack() as opened:
-            lock = _open(self.folder / f"{number}.lock")
-            opened.callback(os.close, lock)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            cells = _open(self.folder / f"{number}.cells")
-            opened.callback(os.close, cells)
+            cells, lock = self._lock_slot(number, opened)
             self._go_on(cells)
             opened.pop_all()
         self.number, self._fds = number, [cells, lock]
+
+    def _lock_slot(self, number: int, opened: contextlib.ExitStack) -> tuple[int, int]:
+        lock = _open(self.folder / f"{number}.lock")
+        opened.callback(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        cells = _open(self.folder / f"{number}.cells")
+        opened.callback(os.close, cells)
+        return cells, lock
 
     def _go_on(self, cells: int) -> None:
         """Take over what the former owner counted; cut off what it had not finished."""

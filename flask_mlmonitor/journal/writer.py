@@ -85,6 +85,11 @@ class Journal:
         """The segment that is being written, if there is one."""
         return Path(self._path) if self._path else None
 
+    def missing(self) -> tuple[Gap, ...]:
+        """Return the gaps that could not be written down yet."""
+        with self._lock:
+            return tuple(self._losses.gaps())
+
     def schema(self, schema: Schema) -> int:
         """Return the number that stands for *schema* in this process's records.
 

@@ -31,6 +31,7 @@ from flask_mlmonitor.metrics.table import (
     MONITOR_COUNTED,
     RATE,
     UNREADABLE,
+    UP,
     WORKERS,
     Counted,
     Metric,
@@ -78,14 +79,18 @@ class MonitorCollector:
 
     def _backlog(self) -> Iterator[Family]:
         runtime = self._state.runtime
+        officer = runtime.election.officer()
+        up = officer is None or officer.trouble is None
         try:
             backlog = runtime.drain.backlog()
         except StoreError:  # then nobody knows how much of the segments is stored already
             yield self._gauge(BYTES, [((), runtime.spool.size())])
             yield self._gauge(LAG, [])
+            up = False
         else:
             yield self._gauge(BYTES, [((), backlog.size)])
             yield self._gauge(LAG, [((), backlog.lag)])
+        yield self._gauge(UP, [((), up)])
 
     def _coverage(self) -> Iterator[Family]:
         try:

@@ -130,6 +130,9 @@ BYTES: Final = Metric(
 LAG: Final = Metric(
     "mlmonitor_drain_lag_seconds", "gauge", (), "The age of the oldest record not in the store yet."
 )
+UP: Final = Metric(
+    "mlmonitor_store_up", "gauge", (), "1 while what is journaled reaches the store, 0 otherwise."
+)
 WORKERS: Final = Metric(
     "mlmonitor_workers", "gauge", (), "Processes of this host that are monitored now."
 )
@@ -142,6 +145,6 @@ BUILD: Final = Metric(
 
 METRICS: Final[tuple[Metric, ...]] = (
     *(counted.metric for counted in (*COUNTED, *MONITOR_COUNTED)),
-    *(LATENCY, DELAY, RATE, COVERAGE, AGE, BYTES, LAG, WORKERS, UNREADABLE, BUILD),
+    *(LATENCY, DELAY, RATE, COVERAGE, AGE, BYTES, LAG, UP, WORKERS, UNREADABLE, BUILD),
 )
 """Every metric, with the default prefix."""

@@ -57,7 +57,7 @@ def record_by_hand(
     )
     with runtime.faults.guard("journal"):
         runtime.journal.append(served)
-    if not runtime.loop.running:
+    if not runtime.running:
         with runtime.faults.guard("drain"):
             runtime.stand_in()
     with runtime.faults.guard("counters"):

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 import msgspec
 
+from flask_mlmonitor._quantities import per_day
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.exceptions import BaselineError
 from flask_mlmonitor.stats.binning import Binning
+from flask_mlmonitor.stats.comparing import MIN_SAMPLES, FeatureDrift, compare
 from flask_mlmonitor.stats.features import FeatureBaseline, ReferenceScores
+from flask_mlmonitor.stats.sources import Csv, Frame, Parquet, Source
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT: Final = "flask-mlmonitor baseline"
 VERSION: Final = 1
+CHECKS_PER_DAY: Final = 24
 
 _REBUILD: Final = "build it again with Baseline.from_dataframe(...).save(path)"
 
@@ -113,6 +117,54 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
             latency_bounds=tuple(latency_bounds),
         )
 
+    def drift(
+        self, df: "pd.DataFrame", *, alarm_budget: str = "1/month"
+    ) -> Mapping[str, FeatureDrift]:
+        """Compare each feature with the same column of *df*, without a server.
+
+        A feature has drifted when chance does not explain the difference, at the level that
+        *alarm_budget* leaves for one test, **and** its PSI is at least 0.1 (moderate) or 0.2
+        (significant). A column that is not there counts as missing in every row.
+
+        >>> import pandas as pd
+        >>> baseline = Baseline.from_dataframe(pd.DataFrame({"age": range(1000)}))
+        >>> baseline.drift(pd.DataFrame({"age": range(300, 1300)}))["age"].status
+        'significant'
+        >>> baseline.drift(pd.DataFrame({"age": [30, 40]}))["age"].status
+        'not_enough_data'
+
+        :param alarm_budget: how many false alarms are acceptable if such a comparison was made
+            every hour, such as "1/month".
+        :return: by feature, in the order of the training data.
+        :raises ValueError: for a budget that is none.
+        """
+        return self.drift_of(Frame(df), alarm_budget=alarm_budget)
+
+    def drift_of(
+        self,
+        source: Source,
+        *,
+        alarm_budget: str = "1/month",
+        min_samples: int = MIN_SAMPLES,
+    ) -> Mapping[str, FeatureDrift]:
+        """Compare each feature with a file, which may be larger than memory.
+
+        Values of a CSV file are read as what the baseline expects; see :meth:`drift`.
+
+        :param min_samples: the rows that each side must have.
+        :raises BaselineError: when the file cannot be read.
+        """
+        from flask_mlmonitor.stats.frames import count_source
+
+        alpha = min(1.0, per_day(alarm_budget) / (CHECKS_PER_DAY * len(self.columns)))
+        observed = count_source([column.bins for column in self.columns], source)
+        return MappingProxyType(
+            {
+                column.name: compare(column.cells, counts, alpha=alpha, min_samples=min_samples)
+                for column, counts in zip(self.columns, observed, strict=True)
+            }
+        )
+
     @classmethod
     def from_dataframe(
         cls,
@@ -138,44 +190,47 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
         :param categorical: columns of numbers that are names (a postcode, say).
         :param exclude: columns that are no features.
         """
-        from flask_mlmonitor.stats.dataframe import profile
-
-        parts = profile(
-            df,
-            given={"target": target, "predictions": predictions, "probabilities": probabilities},
+        return cls._of(
+            Frame(df),
+            target=target,
+            predictions=predictions,
+            probabilities=probabilities,
             positive=positive,
             categorical=categorical,
             exclude=exclude,
             bins=bins,
         )
-        return cls(n=len(df), created=as_datetime(now()), **parts)
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str], **options: Unpack[BaselineOptions]) -> Self:
-        """Build the baseline of a CSV file; the options are those of :meth:`from_dataframe`."""
-        import pandas as pd
+        """Build the baseline of a CSV file; the options are those of :meth:`from_dataframe`.
 
-        try:
-            frame = pd.read_csv(path, low_memory=False)
-        except (OSError, ValueError) as error:
-            raise BaselineError(f"{os.fspath(path)}: {error}; give a CSV file with a header") from (
-                error
-            )
-        return cls.from_dataframe(frame, **options)
+        The file may be larger than memory: of a large one some columns are read at a time.
+        """
+        return cls._of(Csv(path), **options)
 
     @classmethod
     def from_parquet(cls, path: str | os.PathLike[str], **options: Unpack[BaselineOptions]) -> Self:
-        """Build the baseline of a Parquet file; the options are those of :meth:`from_dataframe`."""
-        import pandas as pd
+        """Build the baseline of a Parquet file; the options are those of :meth:`from_dataframe`.
 
-        try:
-            frame = pd.read_parquet(path, engine="pyarrow")
-        except ImportError as error:
-            remedy = "run: pip install 'flask-mlmonitor[parquet]'"
-            raise BaselineError(f"{os.fspath(path)}: Parquet needs pyarrow; {remedy}") from error
-        except (OSError, ValueError) as error:
-            raise BaselineError(f"{os.fspath(path)}: {error}; give a Parquet file") from error
-        return cls.from_dataframe(frame, **options)
+        The file may be larger than memory: of a large one some columns are read at a time.
+        """
+        return cls._of(Parquet(path), **options)
+
+    @classmethod
+    def _of(cls, source: Source, **options: Unpack[BaselineOptions]) -> Self:
+        from flask_mlmonitor.stats.dataframe import profile
+
+        names = ("target", "predictions", "probabilities")
+        parts = profile(
+            source,
+            given={name: options.get(name) for name in names},
+            positive=options.get("positive"),
+            categorical=options.get("categorical", ()),
+            exclude=options.get("exclude", ()),
+            bins=options.get("bins", 10),
+        )
+        return cls(created=as_datetime(now()), **parts)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

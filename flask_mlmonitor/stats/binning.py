@@ -164,6 +164,12 @@ class FeatureBins(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         above = bisect_right(self.edges, _after(limits[1]))
         return range(below), range(above, self.value_cells)
 
+    @cached_property
+    def positions(self) -> tuple[float, ...]:
+        """The number that stands for each value cell: its middle, of an outer cell its edge."""
+        middles = (low / 2 + high / 2 for low, high in pairwise(self.edges))
+        return (*self.edges[:1], *middles, *self.edges[-1:])
+
     @property
     def cell_names(self) -> tuple[str, ...]:
         """What each cell holds, for people."""

@@ -1,73 +1,55 @@
-"""Connections to the store: one writer at a time on a host, any number of readers."""
+"""The store as the other rooms see it, whichever database it is."""
 
-import errno
-import fcntl
-import os
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
-from sqlalchemy.engine import make_url
-
-from flask_mlmonitor.exceptions import ConfigError, StoreUnavailable
-from flask_mlmonitor.store.steps import migrate, steps_done
+from sqlalchemy import Connection
 
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for its turn before the store counts as unavailable."""
 
 
-class Database:
-    """The store behind a URL.
+class Database(ABC):
+    """Transactions, and nothing of how a database does them.
 
-    SQLite allows one writer; every write transaction of this host holds one file lock as well,
-    so there is never more than one connection writing or checkpointing (older SQLite versions
-    can corrupt their WAL otherwise).
-
-    :param url: a SQLAlchemy URL of a SQLite file.
-    :raises ConfigError: for a URL that cannot be used.
+    :ivar name: says which one it is to a person, without a password.
+    :ivar folder: what must be writable for it; ``None`` for a server.
     """
 
-    def __init__(self, url: str) -> None:
-        parsed = _parse(url)
-        self.path = Path(parsed.database or "")
-        self._url = parsed
-        self._lock_path = self.path.with_name(self.path.name + ".lock")
-        self._threads = threading.Lock()
-        self._fd = -1
-        self._writer: Engine | None = None
-        self._reader: Engine | None = None
-        self._file: tuple[int, int] | None = None
+    name: str
+    folder: Path | None = None
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Connection]:
         """Open a write transaction; it commits at the end of the block.
 
-        :raises StoreUnavailable: when the store does not answer or is busy for too long.
-        """
-        with _translated(), self._turn():
-            self._follow()
-            if self._writer is None:
-                self._writer = self._open()
-            with self._writer.begin() as connection:
-                yield connection
+        The first one makes the tables, where they are missing.
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+        :raises StoreUnavailable: when the store does not answer or is busy for too long.
+        :raises SchemaTooNew: when its tables are of a later version.
+        """
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Connection]:
         """Open a read transaction: it sees one state of the store and can change nothing.
 
         :raises StoreUnavailable: when the store does not answer, or nothing was ever written.
+        :raises SchemaTooNew: when its tables are of a later version.
         """
-        with _translated():
-            self._follow()
-            if self._reader is None:
-                self._reader = self._open_reader()
-            with self._reader.begin() as connection:
-                yield connection
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Return whether there is anything to ask; only asking makes nothing."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Drop every connection without closing it: after a fork they belong to the parent."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close every connection."""
 
     def prepare(self) -> None:
         """Make the tables where they are missing.
@@ -76,149 +58,3 @@ class Database:
         """
         with self.writing():
             pass
-
-    def forget(self) -> None:
-        """Drop every connection without closing it: after a fork they belong to the parent."""
-        for engine in (self._writer, self._reader):
-            if engine is not None:
-                engine.dispose(close=False)
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            with suppress(OSError):  # the parent may have been about to close it
-                os.close(fd)
-        self._threads = threading.Lock()
-        self._writer = self._reader = None
-
-    def close(self) -> None:
-        """Close every connection."""
-        for engine in (self._reader, self._writer):  # the last one takes the WAL with it
-            if engine is not None:
-                engine.dispose()
-        self._writer = self._reader = None
-
-    def _follow(self) -> None:
-        """Let go of a file that was deleted or replaced: what is written to it is lost."""
-        if self._file is not None and self._file != _identity(self.path):
-            self.close()
-            self._file = None
-
-    def _open(self) -> Engine:
-        _create(self.path)
-        self._file = _identity(self.path)
-        engine = _engine(self._url, "BEGIN IMMEDIATE")
-        event.listen(engine, "connect", _prepare)
-        return _tried(engine, migrate)
-
-    def _open_reader(self) -> Engine:
-        path = quote(str(self.path.absolute()))
-        self._file = _identity(self.path)
-        url = URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
-        return _tried(_engine(url, "BEGIN"), steps_done)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        deadline = time.monotonic() + BUSY_SECONDS
-        if not self._threads.acquire(timeout=BUSY_SECONDS):
-            raise StoreUnavailable("another thread of this process is writing for too long")
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                _wait_for_lock(self._fd, deadline)
-                yield
-            finally:
-                fd, self._fd = self._fd, -1
-                os.close(fd)
-        finally:
-            self._threads.release()
-
-
-def _create(path: Path) -> None:
-    """Make an empty file that only its owner can read, where there is none.
-
-    It gets its name when it is closed: closing any descriptor of a file drops the locks that
-    SQLite holds on it in this process, and without them another process deletes the WAL.
-    """
-    if path.is_dir():  # SQLite would only say that it cannot open it
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if path.exists():
-        return
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    os.close(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    try:
-        with suppress(FileExistsError):
-            os.link(new, path)
-    finally:
-        new.unlink()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _parse(url: str) -> Any:
-    try:
-        parsed = make_url(url)
-    except exc.ArgumentError:
-        raise ConfigError("MLMONITOR_STORE_URL", url, "set sqlite:///path/to/file") from None
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        shown = parsed.render_as_string(hide_password=True)
-        remedy = "set sqlite:///path/to/file; other databases are not supported yet"
-        raise ConfigError("MLMONITOR_STORE_URL", shown, remedy)
-    return parsed
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    # A commit is on the disk before the journal's segment goes away: hence FULL.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _engine(url: URL, begin: str) -> Engine:
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    # Without an isolation level the driver begins nothing by itself.
-    engine = create_engine(url, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS})
-    event.listen(engine, "begin", start)
-    return engine
-
-
-def _tried(engine: Engine, first: Callable[[Connection], object]) -> Engine:
-    try:
-        with engine.begin() as connection:
-            first(connection)
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
-
-
-def _wait_for_lock(fd: int, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise StoreUnavailable("another process is writing for too long") from None
-            time.sleep(0.005)
-        else:
-            return
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except exc.DatabaseError as error:
-        # Of the rest, the bare class says that the file is damaged or no database at all; its
-        # other children blame the statement or its values.
-        if isinstance(error, exc.OperationalError) or type(error) is exc.DatabaseError:
-            raise StoreUnavailable(str(error.orig)) from error
-        raise
-    except (OSError, exc.TimeoutError) as error:
-        raise StoreUnavailable(str(error)) from error

@@ -65,8 +65,8 @@ def read_predictions(database: Database) -> Iterator[Prediction]:
     """Yield every stored prediction, oldest first."""
     query = select(tables.predictions).order_by("time", "id")
     with database.reading() as connection:
-        for row in connection.execution_options(yield_per=1000).execute(query).mappings():
-            yield _prediction(row)
+        with connection.execution_options(yield_per=1000).execute(query) as found:
+            yield from map(_prediction, found.mappings())
 
 
 def _count(database: Database, table: Any) -> int:

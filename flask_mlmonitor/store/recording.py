@@ -1,25 +1,21 @@
 """Rows, rollups and the segment's offset in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, inspect, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, delete, insert, inspect, select, update
 
 from flask_mlmonitor.exceptions import MLMonitorError
 from flask_mlmonitor.records import Gap
 from flask_mlmonitor.stats.rollup import PackedRollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.truth import Matched, chunks, match_pending
+from flask_mlmonitor.store.dialects import insert_into, insert_new, lock
+from flask_mlmonitor.store.totals import Added, Owner, add_totals
+from flask_mlmonitor.store.truth import TRUTH, Matched, chunks, count_matched, match_pending
 
 MINUTE: Final = 60
-
-_ADD_PREDICTIONS: Final = (
-    f"INSERT INTO predictions ({', '.join(column.name for column in tables.predictions.columns)}) "
-    f"VALUES ({', '.join('?' for _ in tables.predictions.columns)}) ON CONFLICT (id) DO NOTHING"
-)
 
 
 class OffsetMoved(MLMonitorError):
@@ -63,7 +59,7 @@ class Batch(NamedTuple):
     """
 
     rows: Sequence[tuple[Any, ...]]
-    answered: dict[tuple[str, str], tuple[int, int]]
+    answered: Mapping[Owner, tuple[int, int]]
     rollups: dict[RollupKey, PackedRollup]
     definitions: dict[str, bytes]
     gaps: Sequence[Gap] = ()
@@ -75,7 +71,7 @@ class _Repeated(Exception):
 
 def read_offsets(database: Database) -> dict[str, int]:
     """Return how far each segment is drained; none before the store's tables are made."""
-    if not database.path.exists():
+    if not database.exists():
         return {}
     offsets = tables.segment_offsets
     with database.reading() as connection:
@@ -100,9 +96,13 @@ def apply(database: Database, span: Span, batch: Batch) -> list[Matched]:
             _move_offset(connection, span)
             _add_rows(connection, batch.rows)
             _add_rollups(connection, span, batch)
-            _add_totals(connection, batch.answered)
             _add_gaps(connection, span, batch.gaps)
-            return match_pending(connection, batch.rows)
+            # From here on ground truth waits for the commit, and then finds these predictions;
+            # what came before is seen now.
+            lock(connection, TRUTH, shared=True)
+            matched = match_pending(connection, batch.rows)
+            _add_totals(connection, batch.answered, matched)
+            return matched
     except _Repeated:
         raise AlreadyStored(_stored(database, [row[0] for row in batch.rows])) from None
 
@@ -121,7 +121,9 @@ def bury(database: Database, span: Span, time: float, reason: str, record: bytes
     }
     with database.writing() as connection:
         _move_offset(connection, span)
-        connection.execute(insert(tables.dead_letters).on_conflict_do_nothing(), letter)
+        connection.execute(
+            insert_into(connection, tables.dead_letters).on_conflict_do_nothing(), letter
+        )
 
 
 def retire(database: Database, segments: Sequence[str], *, now: float, keep: float) -> None:
@@ -142,7 +144,9 @@ def _move_offset(connection: Connection, span: Span) -> None:
     offsets = tables.segment_offsets
     if span.start == 0:
         connection.execute(
-            insert(offsets).values(segment=span.segment, offset=0).on_conflict_do_nothing()
+            insert_into(connection, offsets)
+            .values(segment=span.segment, offset=0)
+            .on_conflict_do_nothing()
         )
     moved = connection.execute(
         update(offsets)
@@ -154,7 +158,7 @@ def _move_offset(connection: Connection, span: Span) -> None:
 
 
 def _add_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows and connection.exec_driver_sql(_ADD_PREDICTIONS, list(rows)).rowcount != len(rows):
+    if rows and insert_new(connection, tables.predictions, rows) != len(rows):
         raise _Repeated
 
 
@@ -168,10 +172,9 @@ def _stored(database: Database, ids: Sequence[str]) -> frozenset[str]:
 
 
 def _add_rollups(connection: Connection, span: Span, batch: Batch) -> None:
-    for bins_id, definition in batch.definitions.items():
-        connection.execute(
-            insert(tables.bins).values(id=bins_id, definition=definition).on_conflict_do_nothing()
-        )
+    known = insert_into(connection, tables.bins).on_conflict_do_nothing()
+    for bins_id in sorted(batch.definitions):  # in the same order as every other drain
+        connection.execute(known, {"id": bins_id, "definition": batch.definitions[bins_id]})
     if batch.rollups:
         connection.execute(
             insert(tables.rollups),
@@ -188,30 +191,17 @@ def _add_rollups(connection: Connection, span: Span, batch: Batch) -> None:
         )
 
 
-def _add_totals(connection: Connection, answered: dict[tuple[str, str], tuple[int, int]]) -> None:
-    totals = tables.totals
-    statement = insert(totals)
-    statement = statement.on_conflict_do_update(
-        index_elements=["model", "version"],
-        set_={
-            "predictions": totals.c.predictions + statement.excluded.predictions,
-            "answered": totals.c.answered + statement.excluded.answered,
+def _add_totals(
+    connection: Connection, answered: Mapping[Owner, tuple[int, int]], matched: Sequence[Matched]
+) -> None:
+    came = count_matched(matched)
+    add_totals(
+        connection,
+        {
+            owner: Added(*answered.get(owner, (0, 0)), came.get(owner, 0))
+            for owner in answered.keys() | came.keys()
         },
     )
-    if answered:
-        connection.execute(
-            statement,
-            [
-                {
-                    "model": model,
-                    "version": version,
-                    "predictions": rows,
-                    "answered": with_value,
-                    "ground_truth": 0,
-                }
-                for (model, version), (rows, with_value) in answered.items()
-            ],
-        )
 
 
 def _add_gaps(connection: Connection, span: Span, gaps: Sequence[Gap]) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, insert, inspect, select
 
 from flask_mlmonitor.exceptions import SchemaTooNew
 from flask_mlmonitor.store import tables
+from flask_mlmonitor.store.dialects import lock
 
 
 def _create_tables(connection: Connection) -> None:
@@ -38,7 +39,10 @@ def migrate(connection: Connection) -> None:
 
     :raises SchemaTooNew: when a later version of flask-mlmonitor made the tables.
     """
-    done = steps_done(connection)
+    if steps_done(connection) == len(STEPS):
+        return
+    lock(connection, "schema")
+    done = steps_done(connection)  # another process may have been at it
     for number, step in enumerate(STEPS[done:], done + 1):
         step(connection)
         connection.execute(insert(tables.schema_version).values(version=number))

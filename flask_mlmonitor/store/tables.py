@@ -4,9 +4,10 @@ Times are seconds since the epoch. Features, predictions, probabilities and grou
 text, so that people can query them.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     Index,
@@ -18,6 +19,17 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
+
+
+class Json(Text):
+    """Text that a database which can look into JSON keeps as such; it is read as text from both."""
+
+
+@compiles(Json, "postgresql")
+def _jsonb(_type: Json, _compiler: Any, **_: Any) -> str:
+    return "JSONB"
+
 
 METADATA: Final = MetaData()
 
@@ -30,7 +42,7 @@ predictions: Final = Table(
     Column("model", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("time", Float, nullable=False),
-    Column("features", Text, nullable=False),
+    Column("features", Json, nullable=False),
     Column("prediction", Text),
     Column("probability", Text),
     Column("latency", Float),
@@ -43,6 +55,7 @@ predictions: Final = Table(
         "predictions_by_external_id",
         "external_id",
         sqlite_where=text("external_id IS NOT NULL"),  # most callers send none
+        postgresql_where=text("external_id IS NOT NULL"),
     ),
 )
 
@@ -90,11 +103,11 @@ rollups: Final = Table(
     Column("model", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("level", Integer, nullable=False),
-    Column("bucket", Integer, nullable=False),
+    Column("bucket", BigInteger, nullable=False),
     Column("bins_id", Text, nullable=False),
     Column("segment", Text, nullable=False),
-    Column("offset", Integer, nullable=False),
-    Column("n", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("n", BigInteger, nullable=False),
     Column("operations", LargeBinary, nullable=False),
     Column("counts", LargeBinary, nullable=False),
     Column("moments", LargeBinary, nullable=False),
@@ -108,9 +121,9 @@ totals: Final = Table(
     METADATA,
     Column("model", Text, nullable=False),
     Column("version", Text, nullable=False),
-    Column("predictions", Integer, nullable=False),
-    Column("answered", Integer, nullable=False),
-    Column("ground_truth", Integer, nullable=False),
+    Column("predictions", BigInteger, nullable=False),
+    Column("answered", BigInteger, nullable=False),
+    Column("ground_truth", BigInteger, nullable=False),
     PrimaryKeyConstraint("model", "version"),
 )
 """All predictions ever stored, those with a value, and those whose ground truth came."""
@@ -119,7 +132,7 @@ segment_offsets: Final = Table(
     "segment_offsets",
     METADATA,
     Column("segment", Text, primary_key=True),
-    Column("offset", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
     Column("removed", Float),
 )
 """How far each segment is drained, and when its file was removed."""
@@ -128,11 +141,11 @@ gaps: Final = Table(
     "gaps",
     METADATA,
     Column("segment", Text, nullable=False),
-    Column("offset", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
     Column("part", Integer, nullable=False),
     Column("start", Float, nullable=False),
     Column("end", Float, nullable=False),
-    Column("count", Integer, nullable=False),
+    Column("count", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     PrimaryKeyConstraint("segment", "offset", "part"),
 )
@@ -142,13 +155,23 @@ dead_letters: Final = Table(
     "dead_letters",
     METADATA,
     Column("segment", Text, nullable=False),
-    Column("offset", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
     Column("time", Float, nullable=False),
     Column("reason", Text, nullable=False),
     Column("record", LargeBinary, nullable=False),
     PrimaryKeyConstraint("segment", "offset"),
 )
 """Records that the store refused, kept as the journal had them."""
+
+leases: Final = Table(
+    "leases",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+"""Who does what one process of all hosts does; *expires* is of the database's clock."""
 
 schema_version: Final = Table(
     "schema_version",

@@ -1,15 +1,20 @@
 """Ground truth: joined to its prediction now, or kept until the prediction comes."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Table, bindparam, delete, select
 
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.dialects import insert_into, lock
+from flask_mlmonitor.store.totals import Added, Owner, add_totals
+
+TRUTH: Final = "ground truth"
+"""The lock that lets ground truth and the predictions that it may wait for come one by one."""
 
 _CHUNK: Final = 500
 
@@ -66,6 +71,7 @@ def record_ground_truth(
     """
     received = clock()
     with database.writing() as connection:
+        lock(connection, TRUTH)
         known = _find(connection, claims)
         earlier = _truth_of(connection, [stored.id for found in known for stored in found])
         batches = _batches(connection, claims, known)
@@ -85,14 +91,15 @@ def record_ground_truth(
             verdicts.append(verdict)
         _upsert(connection, tables.ground_truth, matched)
         _upsert(connection, tables.pending_ground_truth, waiting)
-        _count(
-            connection, [verdict.matched for verdict in verdicts if verdict.result == "accepted"]
-        )
+        new = count_matched(v.matched for v in verdicts if v.matched and v.result == "accepted")
+        add_totals(connection, {owner: Added(ground_truth=n) for owner, n in new.items()})
     return verdicts
 
 
 def match_pending(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Matched]:
     """Give predictions that are being stored the ground truth that was waiting for them.
+
+    The caller holds the lock :data:`TRUTH`, and adds what is returned to the totals.
 
     :param rows: each begins with the prediction's id and its external id.
     """
@@ -107,8 +114,12 @@ def match_pending(connection: Connection, rows: Sequence[Sequence[Any]]) -> list
             query = select(pending).where(pending.c.external == external, pending.c.key.in_(chunk))
             found = _match(connection, connection.execute(query).all(), coming)
             matched.update((match.prediction_id, match) for match in found)
-    _count(connection, matched.values())
     return list(matched.values())
+
+
+def count_matched(matched: Iterable[Matched]) -> Mapping[Owner, int]:
+    """Return how much ground truth each model and version got."""
+    return Counter((match.model, match.version) for match in matched)
 
 
 def _match(
@@ -237,26 +248,12 @@ def _early(claim: Claim, received: float) -> dict[str, Any]:
 
 
 def _upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    statement = insert(table)
+    statement = insert_into(connection, table)
     changed = {name: statement.excluded[name] for name in ("value", "time", "received")}
     key = table.primary_key.columns.keys()
     statement = statement.on_conflict_do_update(index_elements=key, set_=changed)
     if rows:
         connection.execute(statement, list(rows))
-
-
-def _count(connection: Connection, matched: Iterable[Matched | None]) -> None:
-    totals = tables.totals
-    came: dict[tuple[str, str], int] = {}
-    for match in matched:
-        if match is not None:
-            came[match.model, match.version] = came.get((match.model, match.version), 0) + 1
-    for (model, version), number in came.items():
-        connection.execute(
-            update(totals)
-            .where(totals.c.model == model, totals.c.version == version)
-            .values(ground_truth=totals.c.ground_truth + number)
-        )
 
 
 def chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:

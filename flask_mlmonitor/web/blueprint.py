@@ -1,28 +1,35 @@
 """The routes: metrics, ground truth, health."""
 
-from collections.abc import Callable
 from typing import Final
 
 from flask import Blueprint, Flask, Response, jsonify, request
+from werkzeug import Response as AnyResponse
+from werkzeug.exceptions import HTTPException
 
 from flask_mlmonitor._app import AppState, current_state
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.metrics import render
-from flask_mlmonitor.web.authorization import cross_origin_refusal, metrics_refusal, refusal
+from flask_mlmonitor.web.authorization import change_refusal, metrics_refusal, refusal
 from flask_mlmonitor.web.health import find_problems
 from flask_mlmonitor.web.problems import problem
-from flask_mlmonitor.web.truth import post_ground_truth
+from flask_mlmonitor.web.truth import CSV, NDJSON, post_ground_truth
 
 _METRICS: Final = "mlmonitor.metrics"
+_HEALTH: Final = "mlmonitor.health"
+_TRUTH: Final = "mlmonitor.ground_truth"
+_OPEN: Final = frozenset((_METRICS, _HEALTH))
+"""The routes that everybody may ask; the metrics have a token of their own."""
+_ACCEPTED: Final = {_TRUTH: (NDJSON[0], CSV, *NDJSON[1:])}
+"""What a route that changes something takes, beside JSON."""
+_READING: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 def add_routes(app: Flask, settings: Settings) -> None:
     """Add the monitor's routes to the app."""
     blueprint = Blueprint("mlmonitor", __name__, url_prefix=settings.url_prefix)
-    blueprint.add_url_rule(
-        "/ground-truth", "ground_truth", _changing(post_ground_truth), methods=["POST"]
-    )
+    blueprint.before_request(_gate)
+    blueprint.add_url_rule("/ground-truth", "ground_truth", _ground_truth, methods=["POST"])
     blueprint.add_url_rule("/health", "health", _health)
     app.register_blueprint(blueprint)
     if settings.metrics_path is not None:
@@ -40,13 +47,19 @@ def warn_of_clash(state: AppState) -> None:
             )  # fmt: skip
 
 
-def _changing(view: Callable[[AppState], Response]) -> Callable[[], Response]:
-    def authorized() -> Response:
-        state = current_state()
-        refused = refusal(state) or cross_origin_refusal() or _standstill(state)
-        return view(state) if refused is None else refused
+def _gate() -> AnyResponse | None:
+    """Stand before every route of ours, so that one that is added later is closed as well."""
+    if request.endpoint in _OPEN:
+        return None
+    state = current_state()
+    refused = refusal(state)
+    if refused is None and request.method not in _READING:
+        refused = change_refusal(_ACCEPTED.get(request.endpoint or "", ()))
+    return refused or _standstill(state)
 
-    return authorized
+
+def _ground_truth() -> Response:
+    return post_ground_truth(current_state())
 
 
 def _metrics() -> Response:
@@ -68,8 +81,14 @@ def _health() -> Response:
     """Answer 200 while the monitor works; details only to those who may know them."""
     state = current_state()
     problems = find_problems(state)
-    shown = refusal(state) is None
     if not problems:
         return jsonify(status="ok")
-    detail = "; ".join(problems.values()) if shown else ", ".join(problems)
+    detail = "; ".join(problems.values()) if _may_know(state) else ", ".join(problems)
     return problem(503, "The monitor does not work as it should", detail)
+
+
+def _may_know(state: AppState) -> bool:
+    try:
+        return refusal(state) is None
+    except HTTPException:
+        return False

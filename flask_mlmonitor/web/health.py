@@ -1,9 +1,12 @@
 """Whether the monitor works; not whether the app does."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from flask_mlmonitor._app import AppState
+from flask_mlmonitor.clock import as_datetime
 from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.records import Gap
 
 LONGEST_LAG: Final = 60.0
 
@@ -17,7 +20,11 @@ def find_problems(state: AppState) -> dict[str, str]:
     if runtime.folders.borrowed:
         problems["data_dir"] = f"the data folder cannot be written; using {runtime.folders.data}"
     if runtime.journal.error is not None:
-        problems["journal"] = f"predictions cannot be recorded: {runtime.journal.error}"
+        missing = _told(runtime.journal.missing())
+        problems["journal"] = f"predictions cannot be recorded: {runtime.journal.error}{missing}"
+    officer = runtime.election.officer()
+    if officer is not None and officer.trouble is not None:
+        problems["store"] = f"process {officer.pid} cannot drain into it: {officer.trouble}"
     try:
         backlog = runtime.drain.backlog()
     except StoreError as error:
@@ -26,3 +33,10 @@ def find_problems(state: AppState) -> dict[str, str]:
         if backlog.lag > LONGEST_LAG:
             problems["drain"] = f"the oldest record waits for {backlog.lag:.0f} s"
     return problems
+
+
+def _told(gaps: Iterable[Gap]) -> str:
+    return "".join(
+        f"; {gap.count} are missing since {as_datetime(gap.start):%H:%M:%S} UTC ({gap.reason})"
+        for gap in gaps
+    )

@@ -14,9 +14,10 @@ from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
 from flask_mlmonitor.records import STATUSES, Row, Schema, Served
 from flask_mlmonitor.stats.binning import Binning, FeatureBins
-from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.truth import Matched
+from flask_mlmonitor.store.urls import open_store
 from tests.ledgers import Ledger, read_ledger
+from tests.stores import copy_store
 
 NOW = 1_700_000_040.0
 BINNING = Binning(
@@ -69,10 +70,11 @@ class Rig:
     :ivar matched: the ground truth that drains reported as matched.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store_url: str) -> None:
         self.folder = folder
+        self.store_url = store_url
         self.spool = Spool(folder / "spool")
-        self.database = Database(f"sqlite:///{folder / 'mlmonitor.sqlite3'}")
+        self.database = open_store(store_url)
         self.time = NOW
         self.matched: list[Matched] = []
         self._slot = Slot(folder / "slots")
@@ -133,13 +135,17 @@ class Rig:
         """Return the kinds of the files in the spool."""
         return sorted(path.suffix for path in self.spool.path.iterdir())
 
-    def copy(self, folder: Path) -> "Rig":
-        """Return a host with the same files; whoever wrote them does not live there."""
+    def copy(self, folder: Path, store_url: str) -> "Rig":
+        """Return a host with the same files and the same in its store.
+
+        Whoever wrote them does not live there.
+        """
         self.database.close()
         if folder.exists():
             shutil.rmtree(folder)
         shutil.copytree(self.folder, folder)
-        return Rig(folder)
+        copy_store(self.store_url, store_url)
+        return Rig(folder, store_url)
 
     def close(self) -> None:
         """Close what is open."""

@@ -15,6 +15,7 @@ from flask_mlmonitor.store import database as database_module
 from flask_mlmonitor.store import tables
 from tests.background.damage import cut, flip
 from tests.background.rigs import FRAUD, NOW, Rig, expected, poisoned, request, requests
+from tests.stores import file_of
 
 
 def test_a_poisonous_record_becomes_a_dead_letter(rig: Rig) -> None:
@@ -156,8 +157,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_nothing_is_lost_while_the_store_is_locked(rig: Rig) -> None:
+def test_nothing_is_lost_while_the_store_is_locked(rig_with_file: Rig) -> None:
     """The drain says so, and goes on from where it was."""
+    rig = rig_with_file
     rig.write(requests(5))
     drain = rig.new_drain()
     with rig.database.writing():
@@ -169,21 +171,23 @@ def test_nothing_is_lost_while_the_store_is_locked(rig: Rig) -> None:
     assert rig.ledger() == expected(requests(10))
 
 
-def test_nothing_is_lost_while_the_store_is_away(rig: Rig) -> None:
+def test_nothing_is_lost_while_the_store_is_away(rig_with_file: Rig) -> None:
     """A folder stands where its file should be; then it is back."""
+    rig = rig_with_file
     rig.write(requests(5))
-    drain = rig.new_drain()
-    rig.database.path.mkdir()
+    drain, path = rig.new_drain(), file_of(rig.store_url)
+    path.mkdir()
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
             drain.run_once(100)
-    rig.database.path.rmdir()
+    path.rmdir()
     assert drain.run_once(100) == 5
     assert rig.ledger() == expected(requests(5))
 
 
-def test_a_store_that_cannot_be_used_is_told_before_it_is_needed(rig: Rig) -> None:
+def test_a_store_that_cannot_be_used_is_told_before_it_is_needed(rig_with_file: Rig) -> None:
     """With an empty spool, too: a wrong folder shows at once, not with the first prediction."""
-    rig.database.path.mkdir(parents=True)
+    rig = rig_with_file
+    file_of(rig.store_url).mkdir(parents=True)
     with pytest.raises(StoreUnavailable):
         rig.new_drain().run_once(100)

@@ -3,12 +3,14 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from flask_mlmonitor.background.election import HostElection
+from flask_mlmonitor.background import election
+from flask_mlmonitor.background.election import HostElection, Officer
 from tests.processes import Child, run_in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -32,7 +34,7 @@ def test_one_of_two_wins(path: Path) -> None:
     assert not second.win()
     assert first.win()
     assert not wins(path)
-    assert path.read_text().strip() == str(os.getpid())
+    assert first.officer() == second.officer() == Officer(os.getpid())
     first.resign()
     assert second.win()
     assert not first.win()
@@ -103,10 +105,10 @@ def test_of_many_at_once_one_wins(path: Path) -> None:
     gate, opener = os.pipe()
     elections = [HostElection(path) for _ in range(10)]
 
-    def stand(election: HostElection) -> bool:
+    def stand(one: HostElection) -> bool:
         os.close(opener)
         os.read(gate, 1)  # ends when the parent closes its end too: all go at once
-        return election.win()
+        return one.win()
 
     children = [Child(partial(stand, one)) for one in elections]
     os.close(opener)
@@ -129,3 +131,101 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     assert election.win()
     election.resign()
+
+
+def test_who_gives_no_sign_of_life_loses_the_office(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stopped process keeps its lock; one other takes over, and it knows when it goes on."""
+    monkeypatch.setattr(election, "LIFELESS_SECONDS", 0.3)
+    held, heir, third = (HostElection(path) for _ in range(3))
+
+    def live() -> None:
+        held.win()
+        os.write(writer, b".")
+        while True:
+            held.sign()
+            time.sleep(0.02)
+            os.write(writer, b"y" if held.win() else b"n")
+
+    reader, writer = os.pipe()
+    child = Child(live)
+    try:
+        assert os.read(reader, 1) == b"."
+        assert os.read(reader, 1) == b"y"
+        for _ in range(20):  # it lives: nobody takes its place, however often they ask
+            assert not any([heir.win(), third.win()])
+            time.sleep(0.03)
+        os.kill(child.pid, signal.SIGSTOP)
+        wait_for(heir.win)
+        assert not third.win()
+        assert third.officer() == Officer(os.getpid())
+        (warning,) = caplog.messages
+        assert all(str(pid) in warning for pid in (child.pid, os.getpid()))
+
+        os.read(reader, 65536)
+        os.kill(child.pid, signal.SIGCONT)
+        wait_for(lambda: b"n" in os.read(reader, 1))
+        assert [heir.win(), third.win()] == [True, False]
+        assert os.read(reader, 1) == b"n"
+    finally:
+        child.kill()
+        os.close(reader)
+        os.close(writer)
+    assert heir.win()
+    heir.resign()
+
+
+def test_a_step_of_the_clock_deposes_nobody(path: Path) -> None:
+    """The time of the sign is only compared with itself; our own clock never goes back."""
+    timer = [0.0]
+    held, heir = HostElection(path), HostElection(path, timer=lambda: timer[0])
+    assert held.win()
+    for step in (0, 86400, -86400, 7200):
+        held.sign()
+        os.utime(path, (time.time() + step,) * 2)
+        timer[0] += 8
+        assert not heir.win()
+    timer[0] += 10.1
+    assert not heir.win()  # takes the file away
+    assert heir.win()
+    assert not held.win()
+    heir.resign()
+
+
+def test_a_holder_notices_that_its_file_is_gone(path: Path) -> None:
+    """The folder was deleted: who asks first is elected, in the new one."""
+    held, heir = HostElection(path), HostElection(path)
+    assert held.win()
+    path.unlink()
+    assert heir.win()
+    assert not held.win()
+    heir.resign()
+    assert held.win()
+    held.resign()
+
+
+def test_trouble_is_told_to_all(path: Path) -> None:
+    """For as long as somebody lives who tells it."""
+    held, other = HostElection(path), HostElection(path)
+    assert other.officer() is None
+    assert held.win()
+    held.sign("the store is locked, by process 7")
+    assert other.officer() == Officer(os.getpid(), "the store is locked, by process 7")
+    held.sign()
+    assert other.officer() == Officer(os.getpid())
+    held.sign("x" * 5000)
+    assert len((other.officer() or Officer(0)).trouble or "") == 1000
+    os.utime(path, (time.time() - 60,) * 2)
+    assert other.officer() is None
+    path.write_bytes(b"\xffnonsense")
+    assert other.officer() is None
+    held.resign()
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Return when *condition* holds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,7 +1,7 @@
 """The thread that works, rests, backs off and ends."""
 
 import itertools
-import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,13 +29,13 @@ def slot(tmp_path: Path) -> Iterator[Slot]:
 
 
 @pytest.fixture
-def make_loop(slot: Slot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeLoop]:
+def make_loop(slot: Slot) -> Iterator[MakeLoop]:
     """Make loops that rest a hundredth of a second, and stop them."""
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
     made: list[Loop] = []
 
-    def make(turn: Turn, *, duty: float = 1.0) -> Loop:
-        made.append(Loop(turn, Faults(MonitorCounters(slot)), duty=duty))
+    def make(turn: Turn, *, duty: float = 1.0, rest: float = 0.01) -> Loop:
+        faults = Faults(MonitorCounters(slot))
+        made.append(Loop(turn, faults, task="drain", rest=rest, duty=duty))
         return made[-1]
 
     yield make
@@ -99,19 +99,44 @@ def test_a_backlog_leaves_time_to_the_requests(make_loop: MakeLoop) -> None:
     assert min(turns.rests) >= 3 * 0.02
 
 
-def test_it_backs_off_while_the_store_is_down(
+def test_it_backs_off_while_the_store_is_down(make_loop: MakeLoop) -> None:
+    """Twice as long each time, and never all of it; at the first success as before."""
+    down = StoreUnavailable("no route to host")
+    turns = Turns(down, down, down, down, down, False, False)
+    make_loop(turns).start()
+    assert turns.enough.wait(10)
+    longest = (0.02, 0.04, 0.08, 0.16, 0.32)
+    assert all(rest >= most / 2 for rest, most in zip(turns.rests, longest, strict=False))
+    assert turns.rests[5] < 0.16
+
+
+def test_pauses_are_drawn_by_lot(make_loop: MakeLoop) -> None:
+    """However an app seeds the shared generator, no two loops wait alike."""
+    paused = []
+    for _ in range(2):
+        random.seed(1)
+        turns = Turns(*[StoreUnavailable("down")] * 3, False)
+        make_loop(turns).start()
+        assert turns.enough.wait(5)
+        paused.append(turns.rests[2] / 0.08)
+    assert paused[0] != pytest.approx(paused[1], rel=1e-3)
+
+
+def test_trouble_is_logged_when_it_begins_and_when_it_ends(
     make_loop: MakeLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Twice as long each time, with a warning; at the first success as before."""
+    """Not at each try; and the next time again."""
     down = StoreUnavailable("no route to host")
-    turns = Turns(down, down, down, False, False)
-    make_loop(turns).start()
+    turns = Turns(down, down, down, False, False, down, down, False)
+    loop = make_loop(turns)
+    loop.start()
     assert turns.enough.wait(5)
-    assert all(rest >= least for rest, least in zip(turns.rests, (0.02, 0.04, 0.08), strict=False))
-    assert turns.rests[3] < 0.16
-    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(warnings) == 3
-    assert all("no route to host" in record.getMessage() for record in warnings)
+
+    assert loop.trouble is None
+    begins, ends = "no route to host", "The drain works again"
+    said = [record.getMessage() for record in caplog.records]
+    assert [begins in text or ends in text for text in said] == [True] * 4
+    assert [ends in text for text in said] == [False, True, False, True]
 
 
 def test_it_does_not_back_off_for_ever(
@@ -128,22 +153,19 @@ def test_it_does_not_back_off_for_ever(
 def test_a_fault_does_not_end_it(
     make_loop: MakeLoop, slot: Slot, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is counted, logged once, and the loop backs off and goes on."""
+    """It is counted, logged once, and its end too; the loop backs off and goes on."""
     turns = Turns(KeyError("bug"), KeyError("bug"), False)
     make_loop(turns).start()
     assert turns.enough.wait(5)
-    assert all(rest >= least for rest, least in zip(turns.rests, (0.02, 0.04), strict=False))
+    assert all(rest >= least for rest, least in zip(turns.rests, (0.01, 0.02), strict=False))
     (block,) = slot.blocks()
     assert dict(block.items())["internal_errors", "background"] == 2
-    assert [record.exc_info is not None for record in caplog.records] == [True]
+    assert [record.exc_info is not None for record in caplog.records] == [True, False]
 
 
-def test_it_stops_at_once_between_two_turns(
-    make_loop: MakeLoop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_stops_at_once_between_two_turns(make_loop: MakeLoop) -> None:
     """Nobody waits for the end of its pause."""
-    monkeypatch.setattr(module, "POLL_SECONDS", 60.0)
-    loop = make_loop(Turns(False))
+    loop = make_loop(Turns(False), rest=60.0)
     loop.start()
     began = time.monotonic()
     loop.stop(30)

@@ -25,7 +25,7 @@ def test_three_drains_store_everything_once(rig: Rig) -> None:
 
     def work() -> int:
         os.close(opener)
-        own = Rig(rig.folder)
+        own = Rig(rig.folder, rig.store_url)
         drain = own.new_drain()
         os.read(gate, 1)  # ends when the parent closes its end too: all go at once
         moved = 0
@@ -53,7 +53,7 @@ def test_a_drain_is_killed_again_and_again_beside_another(rig: Rig, tmp_path: Pa
         rig.write(records[first : first + 300])
 
     def work() -> None:
-        own = Rig(rig.folder)
+        own = Rig(rig.folder, rig.store_url)
         while own.new_drain().run_once(30):
             pass
 

@@ -1,6 +1,5 @@
 """What one process keeps for a folder, with its thread, from the first append to the last."""
 
-import contextlib
 import ctypes
 import logging
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.runtime import Runtime, runtime_for
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.slots import read_slots
@@ -87,9 +87,8 @@ def wait_for(condition: Callable[[], bool], seconds: float = SECONDS) -> float:
 
 def elected(folder: Path) -> int:
     """Return the process that said last that it was elected."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        return int((folder / "drain.lock").read_text())
-    return 0
+    officer = HostElection(folder / "drain.lock").officer()
+    return 0 if officer is None else officer.pid
 
 
 def counts(runtime: Runtime) -> Counter[str]:
@@ -101,6 +100,12 @@ def counts(runtime: Runtime) -> Counter[str]:
                 if value:
                     total[" ".join([*block.owner, *name]).strip()] += int(value)
     return total
+
+
+def threads() -> list[str]:
+    """Return the names of the monitor's threads in this process."""
+    names = [thread.name for thread in threading.enumerate()]
+    return sorted(name for name in names if "mlmonitor" in name)
 
 
 def test_a_prediction_is_in_the_store_within_a_second(start: Open) -> None:
@@ -200,10 +205,10 @@ def test_flush_says_that_the_store_is_down(start: Open, monkeypatch: pytest.Monk
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
     runtime = start(background="external")
     record(runtime, 1)
-    runtime.database.path.mkdir()
+    Path(runtime.database.name).mkdir()
     with pytest.raises(StoreUnavailable):
         runtime.flush(SECONDS)
-    runtime.database.path.rmdir()
+    Path(runtime.database.name).rmdir()
     assert runtime.flush(SECONDS)
     assert stored(runtime) == {1}
 
@@ -237,10 +242,10 @@ def test_flush_does_not_take_the_office_from_the_worker(
     runtime = start(background="external")
     record(runtime, 1)
     if down:
-        runtime.database.path.mkdir()
+        Path(runtime.database.name).mkdir()
         with pytest.raises(StoreUnavailable):
             runtime.flush(SECONDS)
-        runtime.database.path.rmdir()
+        Path(runtime.database.name).rmdir()
     else:
         assert runtime.flush(SECONDS)
 
@@ -308,7 +313,7 @@ def test_closing_while_the_store_is_down(
 def test_a_thread_that_died_is_started_again(start: Open) -> None:
     """By the next append: whatever ended it was none of the exceptions that the guard counts."""
     runtime = start()
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "mlmonitor"]
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "mlmonitor-drain"]
     kill = ctypes.pythonapi.PyThreadState_SetAsyncExc
     assert kill(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)) == 1
     wait_for(lambda: not thread.is_alive())
@@ -317,7 +322,7 @@ def test_a_thread_that_died_is_started_again(start: Open) -> None:
 
     runtime.stand_in()
     wait_for(lambda: stored(runtime) == {1})
-    assert [thread.name for thread in threading.enumerate()].count("mlmonitor") == 1
+    assert threads() == ["mlmonitor-drain", "mlmonitor-journal"]
 
 
 def test_a_process_that_can_have_no_more_threads(start: Open) -> None:
@@ -330,7 +335,7 @@ def test_a_process_that_can_have_no_more_threads(start: Open) -> None:
     finally:
         threading.stack_size(usual)
     assert not runtime.loop.running
-    assert counts(runtime)["internal_errors background"] == 2
+    assert counts(runtime)["internal_errors background"] == 2 * 2
 
     runtime.stand_in()
     wait_for(lambda: stored(runtime) == {1})
@@ -341,7 +346,7 @@ def test_a_closed_runtime_starts_nothing(start: Open) -> None:
     runtime = start()
     runtime.close()
     runtime.stand_in()
-    assert "mlmonitor" not in [thread.name for thread in threading.enumerate()]
+    assert threads() == []
 
 
 def test_a_child_that_ends_leaves_its_parents_things_alone(

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,18 +52,16 @@ def _traces(app: Flask, _folder: Path) -> Settle:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    class Nowhere(SpanExporter):
-        def export(self, spans: Any) -> SpanExportResult:
-            return SpanExportResult.SUCCESS
-
-    tracers = TracerProvider()
-    tracers.add_span_processor(BatchSpanProcessor(Nowhere()))
+    tracers: Any = TracerProvider()
+    tracers.add_span_processor(BatchSpanProcessor(InMemorySpanExporter()))
     meters = MeterProvider([InMemoryMetricReader()])
     instrument: Any = FlaskInstrumentor().instrument_app
     instrument(app, tracer_provider=tracers, meter_provider=meters)
-    return tracers.force_flush
+    settle: Settle = tracers.force_flush
+    return settle
 
 
 def _dashboard(app: Flask, folder: Path) -> Settle:
@@ -79,11 +78,26 @@ def _join_threads() -> None:
             thread.join()
 
 
-PEERS: Final[dict[str, Callable[[Flask, Path], Settle]]] = {
-    PFE: _exporter,
-    PFE_MULTIPROCESS: _exporter_multiprocess,
-    OTEL_METRICS: _metrics,
-    OTEL_TRACES: _traces,
-    DASHBOARD: _dashboard,
+def _is_installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+_ALL: Final[dict[str, tuple[str, Callable[[Flask, Path], Settle]]]] = {
+    PFE: ("prometheus-flask-exporter", _exporter),
+    PFE_MULTIPROCESS: ("prometheus-flask-exporter", _exporter_multiprocess),
+    OTEL_METRICS: ("opentelemetry-instrumentation-flask", _metrics),
+    OTEL_TRACES: ("opentelemetry-instrumentation-flask", _traces),
+    DASHBOARD: ("Flask-MonitoringDashboard", _dashboard),
 }
+PEERS: Final = {name: add for name, (package, add) in _ALL.items() if _is_installed(package)}
 """Adds a peer to an app whose views are registered, with a folder of its own for its files."""
+
+
+def missing_peers() -> str:
+    """Say which peers are not installed, and how they would be; nothing if all are."""
+    names = ", ".join(name.strip() for name in _ALL if name not in PEERS)
+    return names and f"not installed: {names} (pip install -e '.[peers]')"

@@ -24,7 +24,7 @@ from flask import Flask, jsonify, request
 from werkzeug.test import create_environ
 
 from tests.benchmarks.measuring import cpu_of, interleaved, machine, print_table
-from tests.benchmarks.peers import PEERS, PFE
+from tests.benchmarks.peers import PEERS, PFE, missing_peers
 from tests.server import traffic
 
 BARE: Final = "bare view"
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=1500, help="in a round of a variant")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args(arguments)
-    print(machine())
+    print(machine(), missing_peers(), sep="\n")
     with tempfile.TemporaryDirectory() as folder:
         baseline = Path(folder, "baseline.json")
         traffic.baseline().save(baseline)

@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from tests.benchmarks.measuring import machine, print_table
-from tests.benchmarks.peers import DASHBOARD, OTEL_METRICS, PFE
+from tests.benchmarks.peers import DASHBOARD, OTEL_METRICS, PEERS, PFE, missing_peers
 from tests.server import traffic
 from tests.server.serving import ROOT
 
@@ -76,9 +76,13 @@ assert client.get("/metrics").status == "200 OK"
 loaded = [name for name in {large} if name in sys.modules]
 print(json.dumps([started, after_start, first, rss(), loaded]))
 """
-VARIANTS = {
+VARIANTS: dict[str, str] = {
     "flask, prometheus_client": _PLAIN,
-    **{name: _PLAIN + _PEER.format(name=name) for name in (PFE, OTEL_METRICS, DASHBOARD)},
+    **{
+        name: _PLAIN + _PEER.format(name=name)
+        for name in (PFE, OTEL_METRICS, DASHBOARD)
+        if name in PEERS
+    },
     "flask-mlmonitor": _OURS,
 }
 
@@ -88,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="startup", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(arguments)
-    print(machine())
+    print(machine(), missing_peers(), sep="\n")
     found: dict[str, list[list[Any]]] = {name: [] for name in VARIANTS}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

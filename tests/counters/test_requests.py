@@ -295,3 +295,26 @@ def test_a_clock_that_goes_back_loses_no_request(folder: Path, make_slot: MakeSl
         counters.finished(SUCCESS, 1, time)
     assert recent(in_file(folder), WINDOW, NOW + 1) * WINDOW == pytest.approx(3)
     assert in_file(folder)["predictions", "success"] == 4
+
+
+def test_the_throughput_is_right_at_once_when_the_clock_went_back(
+    folder: Path, make_slot: MakeSlot
+) -> None:
+    """All parts of the window are stamped with an hour that will not come for an hour."""
+    counters = counters_in(make_slot())
+    for begin in (NOW + 3600, NOW):
+        for second in range(2 * int(WINDOW)):
+            counters.begun()
+            counters.finished(SUCCESS, 1, begin + second)
+    now = NOW + 2 * WINDOW - 1
+    assert recent(in_file(folder), WINDOW, now) == pytest.approx(1, abs=0.1)
+    assert in_file(folder)["predictions", "success"] == 4 * WINDOW
+
+
+def test_a_request_that_ends_late_takes_nothing_back(folder: Path, make_slot: MakeSlot) -> None:
+    """Two threads look at the clock in one order, and count in the other."""
+    counters = counters_in(make_slot())
+    for moment in (10.0, 7.0, 10.0, 4.0, 10.0):
+        counters.begun()
+        counters.finished(SUCCESS, 1, NOW + moment)
+    assert recent(in_file(folder), WINDOW, NOW + 10) * WINDOW == pytest.approx(5)

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import threading
 from collections.abc import Callable
@@ -429,3 +430,64 @@ def test_open_files_do_not_grow_while_the_disk_is_full(folder: Path) -> None:
         assert len(os.listdir("/proc/self/fd")) == before
 
     assert run_in_child(limited) == 0
+
+
+def test_deleted_files_are_replaced(folder: Path, make_slot: MakeSlot) -> None:
+    """What was counted is in the new ones by the next flush, once; nothing is left open."""
+    slots = [make_slot(), make_slot()]
+    blocks = [count(slot, 5) for slot in slots]
+    before = len(os.listdir("/proc/self/fd"))
+    shutil.rmtree(folder)
+    for slot, block in zip(slots, blocks, strict=True):
+        block.values[0] += 1
+        slot.write(block, block.view)  # a thread that knows of nothing
+        assert total(folder) == 6 * slots.index(slot)
+        slot.flush()
+    slots[0].block(Owner("churn", "1"), CELLS)
+    slots[0].flush()
+
+    assert total(folder) == 12
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert {slot.number for slot in slots} == {0, 1}
+    heir = make_slot()
+    slots[1].close()
+    count(heir, 1)
+    assert total(folder) == 13
+
+
+def test_threads_count_on_while_their_files_are_replaced(folder: Path, make_slot: MakeSlot) -> None:
+    """Again and again: no count is lost, and nothing is written where it does not belong."""
+    slot = make_slot()
+    block = slot.block(FRAUD, CELLS)
+    slot.flush()
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            with slot.lock:
+                block.values[0] += 1
+            slot.write(block, block.view)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        shutil.rmtree(folder)
+        slot.flush()
+    done.set()
+    for thread in threads:
+        thread.join()
+    slot.flush()
+    assert total(folder) == block.values[0] > 0
+
+
+def test_files_that_come_back_hold_all(folder: Path, make_slot: MakeSlot) -> None:
+    """A folder that is moved away, as when its disk is unmounted, and back."""
+    slot = make_slot()
+    count(slot, 5)
+    away = folder.rename(folder.with_name("away"))
+    count(slot, 5)
+    slot.flush()
+    assert not folder.exists()
+    away.rename(folder)
+    assert total(folder) == 10

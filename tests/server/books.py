@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from flask_mlmonitor.exceptions import StoreUnavailable
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.urls import open_store
 from tests.server.serving import Answer, Server, wait_until
 
 
@@ -29,9 +29,10 @@ class Files(NamedTuple):
     slots: int
 
 
-def read_store(folder: Path) -> Stored:
-    """Read the store below an instance folder; empty if there is none yet."""
-    database = Database(f"sqlite:///{folder / 'mlmonitor.sqlite3'}")
+def read_store(store: Path | str) -> Stored:
+    """Read the store at a URL or below an instance folder; empty if there is none yet."""
+    url = store if isinstance(store, str) else f"sqlite:///{store / 'mlmonitor.sqlite3'}"
+    database = open_store(url)
     try:
         with database.reading() as connection:
             ids = connection.execute(select(tables.predictions.c.id)).scalars().all()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from flask_mlmonitor.background.loop import POLL_SECONDS
+from flask_mlmonitor.background.runtime import POLL_SECONDS
 from tests.server import traffic
 from tests.server.books import read_store, settle, sum_of
 from tests.server.conftest import Serve

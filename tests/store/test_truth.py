@@ -1,6 +1,5 @@
 """Ground truth finds its prediction, whichever comes first."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -206,22 +205,26 @@ def test_more_than_one_statement_can_hold(database: Database) -> None:
     assert with_truth(database) == 2400
 
 
-def test_nothing_is_recorded_while_the_store_is_down(
-    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All of a call's values or none, and the caller is told."""
+def test_all_of_a_call_or_nothing(database: Database) -> None:
+    """Whatever is wrong with one of its values."""
     predict(database, "p1")
-    first: Sequence[Claim] = [Claim("p1", 1, LATER), Claim("early", 1, LATER)]
-    broken = [*first, Claim("p1", object(), LATER)]
+    broken = [Claim("p1", 1, LATER), Claim("early", 1, LATER), Claim("p1", object(), LATER)]
     with pytest.raises(TypeError):
         record_ground_truth(database, broken)
     assert truths(database) == {}
     assert count_pending(database) == 0
-    database.close()
+    assert with_truth(database) == 0
+
+
+def test_nothing_is_recorded_while_the_store_is_away(sqlite: Database, path: Path) -> None:
+    """The caller is told, and tries again later."""
+    predict(sqlite, "p1")
+    sqlite.close()
     path.rename(path.with_suffix(".away"))
     path.mkdir()
+    claims = [Claim("p1", 1, LATER), Claim("early", 1, LATER)]
     with pytest.raises(StoreUnavailable):
-        record_ground_truth(database, first)
+        record_ground_truth(sqlite, claims)
     path.rmdir()
     path.with_suffix(".away").rename(path)
-    assert record(database, *first) == ["accepted", "pending"]
+    assert record(sqlite, *claims) == ["accepted", "pending"]

@@ -174,7 +174,7 @@ def test_its_delay(fraud: "Service") -> None:
 
 
 def test_a_huge_list(fraud: "Service") -> None:
-    """Twenty thousand values in one request, stored in one transaction."""
+    """Twenty thousand values in one request, stored in several transactions."""
     key = predicted(fraud)
     items = [{"prediction_id": f"early-{number}", "value": 1} for number in range(20_000)]
     summary = send(fraud, [*items, {"prediction_id": key, "value": 1}])

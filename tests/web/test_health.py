@@ -49,7 +49,7 @@ def test_while_the_store_is_down(live: "Service") -> None:
     """The part is the store; the app goes on answering, and afterwards all is well."""
     live.post()
     assert live.flush()
-    path = live.runtime.database.path
+    path = Path(live.runtime.database.name)
     live.runtime.database.close()
     away = path.with_suffix(".away")
     path.rename(away)

@@ -60,7 +60,7 @@ def test_while_the_store_is_down(
     keys = [predicted(live), predicted(live)]
     assert live.flush()
     items = [{"prediction_id": key, "value": 1} for key in (*keys, "early")]
-    path = live.runtime.database.path
+    path = Path(live.runtime.database.name)
     live.runtime.database.close()
     heard: list[Any] = []
 

@@ -1,0 +1,14 @@
+"""Distances between two vectors of counts, for use without a server."""
+
+from flask_mlmonitor.stats.comparing import FeatureDrift
+from flask_mlmonitor.stats.drift import Distance, chi_square, jensen_shannon, ks, psi, wasserstein
+
+__all__ = [
+    "Distance",
+    "FeatureDrift",
+    "chi_square",
+    "jensen_shannon",
+    "ks",
+    "psi",
+    "wasserstein",
+]

@@ -1,0 +1,291 @@
+"""How far two vectors of counts are apart, and whether chance explains it.
+
+Each function compares the counts of a baseline (*expected*) with those of a window (*observed*),
+cell by cell. Both are samples: N rows and M rows, and ``s = 1/N + 1/M`` is what their sizes
+contribute to every figure. With no drift a figure exceeds its critical value in a share *alpha* of
+all windows.
+"""
+
+import math
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike
+
+from flask_mlmonitor.exceptions import NotEnoughData
+from flask_mlmonitor.stats.columns import Floats
+
+RARE: Final = 5.0
+"""The expected count below which the chi-square approximation is not to be trusted."""
+
+
+class Distance(msgspec.Struct, frozen=True, kw_only=True):
+    """How far apart two vectors of counts are.
+
+    :param score: 0 for equal shares.
+    :param critical: what no drift exceeds with the probability *alpha*, at these sizes.
+    :param p_value: the probability that no drift gives such a score or a larger one.
+    :param n_expected: rows of the baseline, N.
+    :param n_observed: rows of the window, M.
+    """
+
+    score: float
+    critical: float
+    p_value: float
+    n_expected: int
+    n_observed: int
+
+    def __float__(self) -> float:
+        return self.score
+
+
+def psi(
+    expected: ArrayLike,
+    observed: ArrayLike,
+    *,
+    alpha: float = 0.05,
+    min_effect: float = 0.0,
+) -> Distance:
+    """Return the population stability index, ``sum((q - p) * ln(q / p))``.
+
+    Cells that are empty on both sides are dropped; of the K that are left, each share is
+    ``(n + 1/2) / (N + K/2)``. Below 0.1 is commonly called no drift, from 0.2 on significant;
+    what that means depends on the sizes, and *critical* says it for these.
+
+    The critical value and p follow from the non-central chi-square distribution of ``PSI / s``
+    with K - 1 degrees of freedom (Potgieter et al., arXiv 2307.11878).
+
+    >>> found = psi([500] * 10, [20] * 10)
+    >>> round(found.score, 3), round(found.critical, 3), round(found.p_value, 3)
+    (0.0, 0.088, 1.0)
+    >>> round(psi([500] * 10, [38, *[18] * 9]).score, 3)
+    0.064
+
+    :param expected: K counts.
+    :param observed: K counts of the same cells.
+    :param alpha: the share of false alarms, of windows whose PSI is *min_effect*.
+    :param min_effect: the largest PSI that does not matter.
+    :raises NotEnoughData: when one side has no rows.
+    :raises ValueError: for counts that are none, or that are not of the same cells.
+    """
+    from scipy.special import chdtrc, chdtri, chndtr, chndtrix
+
+    old, new = _counts(expected, observed)
+    p, q = _smoothed(old), _smoothed(new)
+    score, spread, free = float(((q - p) * np.log(q / p)).sum()), _spread(old, new), len(old) - 1
+    if not free:
+        return _distance(old, new, 0.0, min_effect, 1.0)
+    if not min_effect:
+        critical, p_value = chdtri(free, alpha), chdtrc(free, score / spread)
+    else:
+        shift = min_effect / spread
+        critical, p_value = (
+            chndtrix(1 - alpha, free, shift),
+            1 - chndtr(score / spread, free, shift),
+        )
+    return _distance(old, new, score, spread * critical, p_value)
+
+
+def chi_square(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05) -> Distance:
+    """Return the chi-square statistic of homogeneity of the two samples.
+
+    ``sum((M * r - N * c)**2 / (r + c)) / (N * M)`` over counts r and c, without a continuity
+    correction: neither side counts as exact. Cells in which either side expects fewer than 5 rows
+    are pooled into one.
+
+    >>> found = chi_square([10, 10, 20], [20, 20, 20])
+    >>> round(found.score, 4), round(found.p_value, 4)
+    (2.7778, 0.2494)
+
+    :param expected: K counts.
+    :param observed: K counts of the same cells.
+    :raises NotEnoughData: when one side has no rows.
+    :raises ValueError: for counts that are none, or that are not of the same cells.
+    """
+    from scipy.special import chdtrc, chdtri
+
+    old, new = _counts(expected, observed)
+    r, c = _pooled(old, new)
+    n, m = float(r.sum()), float(c.sum())
+    free = len(r) - 1
+    if not free:
+        return _distance(old, new, 0.0, 0.0, 1.0)
+    score = float(((m * r - n * c) ** 2 / (r + c)).sum() / (n * m))
+    return _distance(old, new, score, chdtri(free, alpha), chdtrc(free, score))
+
+
+def ks(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05) -> Distance:
+    """Return the Kolmogorov-Smirnov distance of two samples that were counted in ordered cells.
+
+    It is at most the distance of the raw values, and falls short of it by no more than the share
+    of the fullest cell; p is that of Kolmogorov's limit, so a binned p is never too small.
+
+    >>> round(ks([50, 50], [25, 75]).score, 3)
+    0.25
+
+    :param expected: counts of ascending cells.
+    :param observed: counts of the same cells.
+    :raises NotEnoughData: when one side has no rows.
+    :raises ValueError: for counts that are none, or that are not of the same cells.
+    """
+    from scipy.special import kolmogi, kolmogorov
+
+    old, new = _counts(expected, observed, ordered=True)
+    score = float(np.abs(np.cumsum(new) / new.sum() - np.cumsum(old) / old.sum()).max())
+    root = math.sqrt(_spread(old, new))
+    return _distance(old, new, score, kolmogi(alpha) * root, kolmogorov(score / root))
+
+
+def jensen_shannon(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05) -> Distance:
+    """Return the Jensen-Shannon distance: the root of the divergence in nats, at most 0.8326.
+
+    It is that of ``scipy.spatial.distance.jensenshannon``. With no drift ``8 * divergence / s``
+    follows a chi-square distribution with K - 1 degrees of freedom.
+
+    >>> round(jensen_shannon([1, 1], [2, 0]).score, 4)
+    0.4645
+
+    :param expected: K counts.
+    :param observed: K counts of the same cells.
+    :raises NotEnoughData: when one side has no rows.
+    :raises ValueError: for counts that are none, or that are not of the same cells.
+    """
+    from scipy.special import chdtrc, chdtri, rel_entr
+
+    old, new = _counts(expected, observed)
+    p, q = old / old.sum(), new / new.sum()
+    middle = (p + q) / 2
+    divergence = max(0.0, float((rel_entr(p, middle) + rel_entr(q, middle)).sum()) / 2)
+    spread, free = _spread(old, new), len(old) - 1
+    if not free:
+        return _distance(old, new, 0.0, 0.0, 1.0)
+    critical = math.sqrt(chdtri(free, alpha) * spread / 8)
+    p_value = chdtrc(free, 8 * divergence / spread)
+    return _distance(old, new, math.sqrt(divergence), critical, p_value)
+
+
+def wasserstein(
+    expected: ArrayLike,
+    observed: ArrayLike,
+    *,
+    positions: ArrayLike,
+    scale: float = 1.0,
+    alpha: float = 0.05,
+) -> Distance:
+    """Return the Wasserstein-1 distance, the area between the distribution functions.
+
+    With no drift it is ``sqrt(s)`` times the area below the absolute value of a Brownian bridge;
+    mean and variance of that area are exact for the pooled shares, and a gamma distribution with
+    these two gives the critical value and p.
+
+    >>> round(wasserstein([5, 5, 0], [0, 5, 5], positions=[0, 1, 2], scale=0.5).score, 12)
+    2.0
+
+    :param expected: counts of ascending cells.
+    :param observed: counts of the same cells.
+    :param positions: the value that stands for each cell, ascending.
+    :param scale: what the distance is divided by, such as the baseline's standard deviation.
+    :raises NotEnoughData: when one side has no rows.
+    :raises ValueError: for counts that are none, not of the same cells, or no positive scale.
+    """
+    from scipy.special import gammaincc, gammainccinv
+
+    if not (scale > 0 and math.isfinite(scale)):
+        raise ValueError(f"scale = {scale!r}: give a positive number")
+    old, new = _counts(expected, observed, ordered=True)
+    places = np.asarray(positions, np.float64)
+    ascending = np.isfinite(places).all() and (np.diff(places) >= 0).all()
+    if places.shape != old.shape or not ascending:
+        raise ValueError(f"positions: give {len(old)} finite numbers that ascend")
+    widths = np.diff(places) / scale
+    pooled = (np.cumsum(old + new) / (old + new).sum())[:-1]
+    gaps = (np.cumsum(new) / new.sum() - np.cumsum(old) / old.sum())[:-1]
+    score = float(np.abs(gaps) @ widths)
+    mean, variance = _bridge_area(pooled, widths)
+    if not variance > 0:
+        return _distance(old, new, score, 0.0, 0.0 if score else 1.0)
+    shape, size = mean * mean / variance, variance / mean * math.sqrt(_spread(old, new))
+    critical = gammainccinv(shape, alpha) * size
+    return _distance(old, new, score, critical, gammaincc(shape, score / size))
+
+
+def _bridge_area(shares: Floats, widths: Floats) -> tuple[float, float]:
+    """Return mean and variance of the area below a Brownian bridge's absolute value.
+
+    :param shares: where the bridge is looked at, between 0 and 1.
+    :param widths: how wide each of those places is.
+    """
+    deviation = np.sqrt(shares * (1 - shares))
+    seen = deviation * widths > 0
+    shares, deviation, widths = shares[seen], deviation[seen], widths[seen]
+    low, high = np.minimum.outer(shares, shares), np.maximum.outer(shares, shares)
+    r = np.clip(low * (1 - high) / np.outer(deviation, deviation), 0, 1)
+    # E|XY| of two normal variables with unit variance and correlation r.
+    product = 2 / math.pi * (np.sqrt(1 - r * r) + r * np.arcsin(r))
+    weights = deviation * widths
+    mean = math.sqrt(2 / math.pi) * float(weights.sum())
+    return mean, float(weights @ product @ weights) - mean * mean
+
+
+def _counts(
+    expected: ArrayLike, observed: ArrayLike, *, ordered: bool = False
+) -> tuple[Floats, Floats]:
+    """Return both sides, without the cells that are empty in both unless their order matters."""
+    old, new = _side("expected", expected), _side("observed", observed)
+    if old.shape != new.shape:
+        raise ValueError(f"{len(old)} cells expected, {len(new)} observed: count both in the same")
+    for side in (old, new):
+        if not side.any():
+            raise NotEnoughData(0, 1)
+    if ordered:
+        return old, new
+    filled = (old + new) > 0
+    return old[filled], new[filled]
+
+
+def _side(name: str, counts: ArrayLike) -> Floats:
+    given = np.asarray(counts)
+    if given.ndim != 1 or given.dtype.kind not in "iuf":
+        raise ValueError(f"{name} = {counts!r}: give a list of counts")
+    side: Floats = given.astype(np.float64)
+    if not (np.isfinite(side).all() and (side >= 0).all()):
+        raise ValueError(f"{name} = {counts!r}: give counts of at least 0")
+    return side
+
+
+def _spread(old: Floats, new: Floats) -> float:
+    return float(1 / old.sum() + 1 / new.sum())
+
+
+def _smoothed(counts: Floats) -> Floats:
+    smoothed: Floats = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    return smoothed
+
+
+def _pooled(old: Floats, new: Floats) -> tuple[Floats, Floats]:
+    """Return both sides with the rare cells as one, which takes in more while it is rare itself."""
+    both = old + new
+    smaller = min(old.sum(), new.sum()) / both.sum()
+    least = RARE / smaller
+    order = np.argsort(both, kind="stable")
+    rare = int((both < least).sum())
+    if rare and both[order[:rare]].sum() < least and rare < len(both):
+        rare += 1
+    if rare < 2:
+        return old, new
+    keep, pool = order[rare:], order[:rare]
+    return (
+        np.concatenate([old[keep], [old[pool].sum()]]),
+        np.concatenate([new[keep], [new[pool].sum()]]),
+    )
+
+
+def _distance(old: Floats, new: Floats, score: float, critical: float, p_value: float) -> Distance:
+    return Distance(
+        score=float(score),
+        critical=float(critical),
+        p_value=float(p_value),
+        n_expected=int(old.sum()),
+        n_observed=int(new.sum()),
+    )

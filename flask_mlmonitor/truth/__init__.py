@@ -1,0 +1,1 @@
+"""Ground truth as it is sent: read item by item, checked, and recorded part by part."""
