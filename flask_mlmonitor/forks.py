@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
+
 class ProcessLock:
     """A reentrant lock of each process's own, made when that process first needs it.
 

@@ -60,14 +60,14 @@ def create_with_a2wsgi() -> Any:
     """Make the service as an ASGI application."""
     from a2wsgi import WSGIMiddleware
 
-    return WSGIMiddleware(create_app())
+    return WSGIMiddleware(create_app())  # type: ignore[arg-type]
 
 
 def create_with_asgiref() -> Any:
     """Make the service as an ASGI application, by another adapter."""
     from asgiref.wsgi import WsgiToAsgi
 
-    return WsgiToAsgi(create_app())
+    return WsgiToAsgi(create_app())  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

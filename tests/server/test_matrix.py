@@ -100,7 +100,7 @@ CELLS: Final = {
 }
 
 
-@pytest.fixture(params=CELLS.values(), ids=CELLS)
+@pytest.fixture(params=list(CELLS.values()), ids=list(CELLS))
 def cell(request: pytest.FixtureRequest) -> Cell:
     """One way to run the service."""
     cell = request.param
