@@ -136,7 +136,12 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             _limit("REDACT", _TEXTS, "", "Features whose values are never written down."),
             _limit("HASH", _TEXTS, "", "Features that are written down as a keyed hash."),
             _secret("HASH_KEY", _TOKEN, "The key of that hash (HMAC)."),
-            Key("RETENTION_DAYS", _COUNT, 30, "How long the rows of predictions are kept."),
+        ),
+        Key(
+            "RETENTION_DAYS",
+            _COUNT,
+            30,
+            "How long predictions and their ground truth are kept; rollups stay.",
         ),
         _limit("RECORD_EXTRA", _FLAG, False, "Whether fields unknown to the baseline are kept."),
     ),

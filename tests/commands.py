@@ -1,13 +1,37 @@
 """Commands and how they end."""
 
+import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from click.testing import Result
 
 if TYPE_CHECKING:
     pass
 FLASK = [sys.executable, "-m", "flask"]
+SERVICE = """
+from flask import Flask
+from flask_mlmonitor import MLMonitor
+
+app = Flask(__name__)
+app.config.from_prefixed_env()
+MLMonitor(app)
+"""
+
+
+def environment_of(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment of real commands for a service with this configuration."""
+    (folder / "service.py").write_text(SERVICE)
+    return {
+        **os.environ,
+        **{f"FLASK_{key}": value for key, value in config.items() if isinstance(value, str)},
+        "FLASK_APP": str(folder / "service.py"),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONWARNINGS": "error",
+        "TERM": "xterm",
+    }
 
 
 def assert_told(result: Result, status: int, *words: str) -> None:

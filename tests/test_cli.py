@@ -1,7 +1,6 @@
 """What `flask mlmonitor` prints, does, and how it ends."""
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -18,16 +17,7 @@ from flask_mlmonitor.cli import cli
 
 if TYPE_CHECKING:
     from tests.conftest import MakeService, Serve, Service
-from tests.commands import FLASK, assert_told
-
-SERVICE = """
-from flask import Flask
-from flask_mlmonitor import MLMonitor
-
-app = Flask(__name__)
-app.config.from_prefixed_env()
-MLMonitor(app)
-"""
+from tests.commands import FLASK, assert_told, environment_of
 
 
 def run(service: "Service", *arguments: str) -> Result:
@@ -141,15 +131,7 @@ def test_a_folder_that_cannot_be_used(
 @pytest.fixture
 def environment(tmp_path: Path, production: dict[str, Any]) -> dict[str, str]:
     """The environment of a real process that works for the service of *production*."""
-    (tmp_path / "service.py").write_text(SERVICE)
-    root = str(Path(__file__).parents[1])
-    return {
-        **os.environ,
-        **{f"FLASK_{key}": value for key, value in production.items() if isinstance(value, str)},
-        "FLASK_APP": str(tmp_path / "service.py"),
-        "PYTHONPATH": root,
-        "PYTHONWARNINGS": "error",
-    }
+    return environment_of(tmp_path, production)
 
 
 @contextmanager

@@ -22,18 +22,9 @@ from flask_mlmonitor.store.reading import count_pending
 
 if TYPE_CHECKING:
     from tests.conftest import MakeService, Serve, Service
-from tests.commands import FLASK, assert_told
+from tests.commands import FLASK, assert_told, environment_of
 from tests.web.test_truth_without_store import displaced
 from tests.web.truths import MODEL, UNKNOWN, counted, delays, predicted, stored, values
-
-SERVICE = """
-from flask import Flask
-from flask_mlmonitor import MLMonitor
-
-app = Flask(__name__)
-app.config.from_prefixed_env()
-MLMonitor(app)
-"""
 
 
 @pytest.fixture
@@ -224,14 +215,7 @@ def test_going_on(fraud: "Service", tmp_path: Path) -> None:
 @pytest.fixture
 def environment(tmp_path: Path, production: dict[str, Any]) -> dict[str, str]:
     """The environment of a real process that works for the service of *production*."""
-    (tmp_path / "service.py").write_text(SERVICE)
-    return {
-        **os.environ,
-        **{f"FLASK_{key}": value for key, value in production.items() if isinstance(value, str)},
-        "FLASK_APP": str(tmp_path / "service.py"),
-        "PYTHONPATH": str(Path(__file__).parents[1]),
-        "PYTHONWARNINGS": "error",
-    }
+    return environment_of(tmp_path, production)
 
 
 IMPORT = [*FLASK, "mlmonitor", "ground-truth", "import"]
@@ -276,7 +260,7 @@ def test_a_progress_bar(fraud: "Service", environment: dict[str, str], tmp_path:
     master, terminal = pty.openpty()
     done = subprocess.run(
         [*IMPORT, str(path), "--json"],
-        env={**environment, "TERM": "xterm", "COLUMNS": "80"},
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=terminal,
         check=True,

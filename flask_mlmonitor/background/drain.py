@@ -1,14 +1,14 @@
 """From the spool to the store: each record once, whoever drains."""
 
 import contextlib
-import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
+from flask_mlmonitor.background.backlog import Backlog, backlog_of
 from flask_mlmonitor.background.batches import Meaning, batch_of, ids_of
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.counters.faults import LOGGER
@@ -34,13 +34,6 @@ FORGET_SECONDS: Final = 600.0
 """How long the offset of a removed segment is kept: another drain may still have it open."""
 
 _meaning: Final = lru_cache(maxsize=256)(Meaning)
-
-
-class Backlog(NamedTuple):
-    """What waits in the spool: its bytes, and the age of the oldest record in seconds."""
-
-    size: int
-    lag: float
 
 
 class Drain:
@@ -94,22 +87,7 @@ class Drain:
 
     def backlog(self) -> Backlog:
         """Return what waits in the spool, as the store's offsets have it."""
-        offsets = read_offsets(self._database)
-        size, oldest = 0, math.inf
-        for path in self._spool.segments():
-            try:
-                with Segment(path) as segment:
-                    if segment.foreign:
-                        continue
-                    offset = max(offsets.get(path.name, 0), segment.start)
-                    waiting = path.stat().st_size - offset
-                    if waiting > 0:
-                        size += waiting
-                        waits = segment.read(offset, 1).records
-                        oldest = min([oldest, *(r.time for r in waits if isinstance(r, Served))])
-            except OSError:  # finished by another drain, or not to be read at all
-                continue
-        return Backlog(size, max(0.0, self._clock() - oldest))
+        return backlog_of(self._spool, self._database, self._clock)
 
     def _drain(self, path: Path, limit: int) -> int:
         moved = 0

@@ -9,10 +9,10 @@ from typing import Any
 from flask_mlmonitor._app import AppState, Declaration
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.records import Served
+from flask_mlmonitor.request.dialects.rows import listed
 from flask_mlmonitor.request.ids import LONGEST_ID, is_id, new_id
 from flask_mlmonitor.request.observation import SUCCESS, Outcome
 from flask_mlmonitor.request.outputs import Output, not_finite
-from flask_mlmonitor.request.payloads import listed
 from flask_mlmonitor.request.route import route_of
 
 _NOT_A_NUMBER = Outcome("error", "nan_prediction")

@@ -9,18 +9,12 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_mlmonitor.exceptions import InvalidInput, MLMonitorError
 from flask_mlmonitor.records import FieldFailure
+from flask_mlmonitor.request.answers import Answer, answer_of, is_plain
+from flask_mlmonitor.request.dialects.inference import inference_answer
+from flask_mlmonitor.request.dialects.rows import listed
 from flask_mlmonitor.request.endpoint import Predictor
 from flask_mlmonitor.request.observation import SUCCESS, Observation, Outcome
-from flask_mlmonitor.request.outputs import (
-    Answer,
-    Output,
-    answer_of,
-    holds_no_number,
-    is_plain,
-    not_finite,
-    outputs_of,
-)
-from flask_mlmonitor.request.payloads import listed
+from flask_mlmonitor.request.outputs import Output, holds_no_number, not_finite, outputs_of
 from flask_mlmonitor.request.validation import acted_on
 
 NOTHING: Final = object()
@@ -98,12 +92,16 @@ def _broken(observation: Observation) -> list[FieldFailure] | None:
 def _refuse(observation: Observation, broken: Sequence[FieldFailure]) -> Any:
     """Answer invalid input by the fallback, or reject it."""
     error = "validation_error" if broken else "invalid_input"
-    if observation.endpoint.on_invalid == "fallback" and observation.endpoint.fallback:
+    fallback = observation.endpoint.fallback
+    can_answer = bool(observation.fields) or not isinstance(fallback, Predictor)
+    if observation.endpoint.on_invalid == "fallback" and fallback and can_answer:
         return _fall_back(observation, "invalid_input", error, last=True)
     observation.finish(Outcome("invalid", error))
     if broken:
         raise InvalidInput(broken)
-    raise InvalidInput(detail="The body could not be read as one or more rows of JSON.")
+    problem = observation.payload.problem
+    why = "" if problem is None else f": {problem}"
+    raise InvalidInput(detail=f"The body could not be read as one or more rows{why}.")
 
 
 def _after(observation: Observation, raised: Exception) -> Any:
@@ -188,7 +186,10 @@ def _call_fallback(observation: Observation) -> Any:
     predictions = listed(fallback.predict(rows))
     if not isinstance(predictions, list) or len(predictions) != len(rows):
         raise ValueError(f"the fallback's predict returned no list of {len(rows)} predictions")
-    return {"predictions": predictions} if observation.batch else {"prediction": predictions[0]}
+    payload = observation.payload
+    if payload.inference is not None:
+        return inference_answer(payload.inference, *observation.route.owner, predictions)
+    return {"predictions": predictions} if payload.batch else {"prediction": predictions[0]}
 
 
 def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
@@ -202,8 +203,8 @@ def _read(observation: Observation, value: Any) -> tuple[int, Sequence[Output]]:
         body = answer.body if custom is None else custom(value)
         if body is None:
             return answer.status, ()
-        rows = max(1, len(observation.fields))
-        outputs = outputs_of(body, rows, batch=observation.batch)
+        rows = len(observation.fields)
+        outputs = outputs_of(body, rows or 1, batch=rows > 0 and observation.payload.batch)
         if outputs is None and holds_no_number(body):
             return answer.status, (Output(math.nan),)
         if outputs is None:

@@ -21,10 +21,11 @@ from flask_mlmonitor.records import (
     Row,
     Served,
 )
+from flask_mlmonitor.request.dialects.rows import UNREADABLE
 from flask_mlmonitor.request.endpoint import Endpoint
 from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.outputs import Output
-from flask_mlmonitor.request.payloads import Fields, external_id_of, read_payload
+from flask_mlmonitor.request.payloads import Fields, external_id_of
 from flask_mlmonitor.request.route import Route
 
 ID_HEADER: Final = "X-Prediction-ID"
@@ -61,6 +62,7 @@ class Observation:
     """One request to a monitored view.
 
     :param args: the view's, and likewise *kwargs*.
+    :ivar payload: the body as rows, as far as it could be read.
     :ivar fields: the rows in the order of the baseline; empty when the body was unreadable.
     :ivar failures: the rules that they broke.
     :ivar was_read: whether reading and checking went well; if not, no policy acts.
@@ -70,12 +72,12 @@ class Observation:
         "_request",
         "_started",
         "args",
-        "batch",
         "endpoint",
         "failures",
         "fields",
         "id",
         "kwargs",
+        "payload",
         "route",
         "time",
         "was_read",
@@ -98,16 +100,16 @@ class Observation:
         self.time = time.time()
         self.fields: Sequence[Fields] = ()
         self.failures: Sequence[FieldFailure] = ()
-        self.batch = self.was_read = False
+        self.payload = UNREADABLE
+        self.was_read = False
         self._started: float | None = None
 
     def read(self) -> None:
         """Read the payload and check it, and count the request as in progress."""
         route, endpoint = self.route, self.endpoint
         try:
-            payload = read_payload(self._request, endpoint.features)
-            self.batch = payload.batch
-            self.fields = route.order.fields(payload.rows)
+            self.payload = route.reader.payload(self._request, endpoint.features)
+            self.fields = route.order.fields(self.payload.rows)
             if endpoint.concerns.validate:
                 self.failures = route.validator.failures(self.fields)
             self.was_read = True
@@ -184,9 +186,9 @@ class Observation:
             self.time,
             outcome.status,
             latency,
-            self.batch,
+            self.payload.batch,
             route.rows(self.fields, outputs),
-            external_id_of(self._request.environ),
+            external_id_of(self._request.environ, self.payload),
             outcome.error,
             outcome.reason,
         )
@@ -207,7 +209,7 @@ class Observation:
 
     def _prediction(self, number: int, row: Row, outcome: Outcome, served: Served) -> Prediction:
         return Prediction(
-            id=f"{self.id}:{number}" if self.batch else self.id,
+            id=f"{self.id}:{number}" if served.batch else self.id,
             external_id=served.external_id,
             app=self.route.app.name,
             model=self.route.owner.model,

@@ -1,30 +1,21 @@
-"""From a view's return value to predictions and probabilities; bodies are only read."""
+"""From an answer's body to predictions and probabilities."""
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response
 
-from flask_mlmonitor.request.payloads import listed
+from flask_mlmonitor.request.dialects.inference import columns_of
+from flask_mlmonitor.request.dialects.rows import Unreadable, listed
+from flask_mlmonitor.request.dialects.tensors import are_tensors
 
 PREDICTIONS: Final = ("prediction", "predictions", "outputs", "result", "label", "class", "score")
 PROBABILITIES: Final = ("probability", "probabilities", "proba", "scores")
 LABELS: Final = ("label", "class")
 LONGEST_TEXT: Final = 256
-_JSON: Final = frozenset((float, int, str, bool, type(None)))
+_TENSORS: Final = "outputs"
 _PLAIN: Final = frozenset((float, int, str, bool, dict, type(None)))
-_OK: Final = 200
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """What a view returned: the body, and the status that Flask will send."""
-
-    body: Any
-    status: int
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
@@ -32,51 +23,6 @@ class Output(msgspec.Struct, frozen=True, gc=False):
 
     prediction: Any = None
     probability: Any = None
-
-
-def answer_of(value: Any) -> Answer:
-    """Split any return value of a view into body and status.
-
-    >>> answer_of(({"error": "gone"}, 503))
-    Answer(body={'error': 'gone'}, status=503)
-    >>> answer_of({"prediction": 1})
-    Answer(body={'prediction': 1}, status=200)
-    """
-    if isinstance(value, dict):
-        return Answer(value, _OK)
-    if isinstance(value, Response):
-        return Answer(_parsed(value) if value.status_code < 300 else None, value.status_code)
-    if isinstance(value, tuple) and value:
-        return _with_status(*value[:2])
-    if isinstance(value, HTTPException):
-        return Answer(None, value.code or _OK)
-    if isinstance(value, str | bytes):
-        return Answer(_text(value), _OK)
-    if isinstance(value, Iterator):  # streamed
-        return Answer(None, _OK)
-    return Answer(value, _OK)
-
-
-def is_plain(value: Any) -> bool:
-    """Return whether Flask can surely send a view's return value.
-
-    >>> is_plain({"prediction": [1, 0.5]}), is_plain({"prediction": 1j}), is_plain(1)
-    (True, False, False)
-    """
-    if isinstance(value, tuple) and value:
-        value = value[0]
-    if isinstance(value, dict | list):
-        return _is_json(value)
-    return isinstance(value, Response | str | bytes | Iterator | HTTPException)
-
-
-def _is_json(value: Any) -> bool:
-    kind = type(value)
-    if kind is dict:
-        return all(map(_is_json, value.values()))
-    if kind is list:
-        return all(map(_is_json, value))
-    return kind in _JSON
 
 
 def outputs_of(body: Any, rows: int, *, batch: bool) -> list[Output] | None:
@@ -91,9 +37,11 @@ def outputs_of(body: Any, rows: int, *, batch: bool) -> list[Output] | None:
     """
     prediction, probability = body, None
     if isinstance(body, dict):
-        key = _key(body)
+        key = key_of(body)
         if key is None:
             return None
+        if key == _TENSORS and are_tensors(body[key]):
+            return outputs_of(_columns(body[key]), rows, batch=batch)
         prediction = body[key]
         for name in PROBABILITIES:
             if name in body:
@@ -105,7 +53,9 @@ def outputs_of(body: Any, rows: int, *, batch: bool) -> list[Output] | None:
         prediction = listed(prediction)
     if type(probability) not in _PLAIN:
         probability = listed(probability)
-    if batch:
+    if batch and isinstance(prediction, dict):
+        return outputs_of(_named(prediction), rows, batch=True)
+    if batch and (rows != 1 or isinstance(prediction, list)):
         return _per_row(prediction, probability, rows)
     return _single(prediction, probability)
 
@@ -130,11 +80,30 @@ def holds_no_number(body: Any) -> bool:
     True
     """
     if isinstance(body, dict):
-        body = body.get(_key(body))
+        key = key_of(body)
+        body = body.get(key)
+        if key == _TENSORS and are_tensors(body):
+            return holds_no_number(_columns(body))
     return _not_finite(listed(body))
 
 
-def _key(body: Mapping[str, Any]) -> str | None:
+def _columns(tensors: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a V2 answer as an object that has a column for each output.
+
+    Where none is named like a prediction, the first that is no probability is one.
+    """
+    try:
+        columns: dict[str, Any] = columns_of(tensors)
+    except Unreadable:
+        return {}
+    if columns and key_of(columns) is None:
+        names = [name for name in columns if name not in PROBABILITIES] or list(columns)
+        return {PREDICTIONS[0]: columns[names[0]], **columns}
+    return columns
+
+
+def key_of(body: Iterable[str]) -> str | None:
+    """Return the key under which an object has its prediction, if it is a known one."""
     for key in PREDICTIONS:
         if key in body:
             return key
@@ -151,12 +120,22 @@ def _single(prediction: Any, probability: Any) -> list[Output] | None:
     if prediction is None or (isinstance(prediction, str) and len(prediction) > LONGEST_TEXT):
         return None
     if isinstance(prediction, dict):
-        return outputs_of(prediction, 1, batch=False)
+        return outputs_of(_named(prediction), 1, batch=False)
     if isinstance(prediction, list) and len(prediction) == 1:
         if isinstance(probability, list) and len(probability) == 1:
             probability = probability[0]
         return _single(prediction[0], probability)
     return [Output(prediction, probability)]
+
+
+def _named(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record; what stands alone in it is the prediction, whatever its name.
+
+    A series that a model returns leaves MLflow as such records.
+    """
+    if len(record) == 1 and key_of(record) is None:
+        return dict.fromkeys(PREDICTIONS[:1], *record.values())
+    return record
 
 
 def _per_row(predictions: Any, probabilities: Any, rows: int) -> list[Output] | None:
@@ -174,41 +153,7 @@ def _per_row(predictions: Any, probabilities: Any, rows: int) -> list[Output] | 
 
 
 def _beside(label: Any, score: Any, rows: int, *, batch: bool) -> list[Output] | None:
-    labels, scores = (label, score) if batch else ([label], [score])
-    if not (isinstance(labels, list) and isinstance(scores, list)):
-        return None
-    if not len(labels) == len(scores) == rows:
+    labels, scores = (label, score) if batch and isinstance(label, list) else ([label], [score])
+    if not isinstance(scores, list) or not len(labels) == len(scores) == rows:
         return None
     return [Output(one, {str(one): p}) for one, p in zip(labels, scores, strict=True)]
-
-
-def _with_status(value: Any, status: Any = None) -> Answer:
-    inner = answer_of(value)
-    if isinstance(status, int):
-        return Answer(inner.body, status)
-    if isinstance(status, str):
-        return Answer(inner.body, int(status.split(maxsplit=1)[0]))
-    return inner  # what stands in its place are headers
-
-
-def _parsed(response: Response) -> Any:
-    if response.is_streamed or response.direct_passthrough:
-        return None
-    data = response.get_data()
-    return _json(data) if response.is_json else _text(data)
-
-
-def _text(data: str | bytes) -> Any:
-    try:
-        return _json(data)
-    except ValueError:
-        text = data.decode(errors="replace") if isinstance(data, bytes) else data
-        return text or None
-
-
-def _json(data: str | bytes) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except msgspec.DecodeError:
-        # Python's own parser takes NaN and Infinity, which views do send.
-        return json.loads(data)

@@ -1,4 +1,4 @@
-"""From a request to rows: one small function for each dialect."""
+"""From a request to rows, in the order of the baseline."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,21 +10,32 @@ import msgspec
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-RawRow = Mapping[str, Any] | Sequence[Any]
+from flask_mlmonitor.request.dialects import mlflow, plain
+from flask_mlmonitor.request.dialects.binary import HEADER, joined
+from flask_mlmonitor.request.dialects.csv_text import MIMETYPES, CsvReader
+from flask_mlmonitor.request.dialects.inference import read_inference
+from flask_mlmonitor.request.dialects.rows import (
+    UNREADABLE,
+    Payload,
+    RawRow,
+    Unreadable,
+    listed,
+)
+from flask_mlmonitor.request.dialects.tensors import are_tensors
+from flask_mlmonitor.stats.binning import FeatureBins
 
 EXTERNAL_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+LARGEST: Final = 16 << 20
+"""Of the bodies that are not JSON: a larger one is left to the view alone."""
+
 _EXTERNAL_HEADERS: Final = ("HTTP_X_REQUEST_ID", "HTTP_CE_ID")
+_BESIDE_VALUES: Final = frozenset(("inputs", "instances", "params", "signature_name"))
+"""The keys of a body whose ``inputs`` or ``instances`` are rows, and no feature."""
 
-
-class Payload(msgspec.Struct, frozen=True, gc=False):
-    """The rows of a request.
-
-    :param rows: mappings, or sequences in the baseline's order; empty when unreadable.
-    :param batch: whether the dialect is one for several rows.
-    """
-
-    rows: Sequence[RawRow]
-    batch: bool
+_LENGTH_OF_JSON: Final = "HTTP_" + HEADER.upper().replace("-", "_")
+_OF_TENSORS: Final = frozenset(("", "application/octet-stream", "application/json"))
+_INFER: Final = "/infer"
+"""The end of the path to which V2 clients send JSON, some without a content type."""
 
 
 class Fields(msgspec.Struct, frozen=True, gc=False):
@@ -39,77 +50,123 @@ class Fields(msgspec.Struct, frozen=True, gc=False):
     extra: Mapping[str, Any] | None = None
 
 
-UNREADABLE: Final = Payload((), False)
+class Reader:
+    """Reads the requests to one model.
 
+    The dialect of a JSON body is told by its keys and by what is under them. A feature of the
+    baseline is never taken for such a key.
 
-def read_payload(request: Request, features: Callable[[Any], Any] | None) -> Payload:
-    """Return the rows of *request*, or :data:`UNREADABLE`.
-
-    The parsed body is the one that the view will get from ``request.get_json()``: it is parsed
-    once. *features* takes the request and returns a row or a list of rows.
+    :param features: the baseline's; none: every field is kept by its name.
     """
-    if features is not None:
-        return rows_of(listed(features(request)))
-    try:
-        body = request.get_json(silent=True)
-    except HTTPException:
+
+    def __init__(self, features: Sequence[FeatureBins]) -> None:
+        self._names = tuple(feature.name for feature in features)
+        self._csv = CsvReader(features)
+        self._keyed = tuple(
+            (key, read)
+            for key, read in (
+                ("instances", self._instances),
+                ("inputs", self._inputs),
+                ("dataframe_split", lambda body: mlflow.read_split(body["dataframe_split"])),
+                ("dataframe_records", lambda body: mlflow.read_records(body["dataframe_records"])),
+            )
+            if key not in self._names
+        )
+
+    def payload(self, request: Request, features: Callable[[Any], Any] | None) -> Payload:
+        """Return the rows of *request*; none, if it is in no dialect.
+
+        JSON is parsed once, for the view as well: it is what ``request.get_json()`` gives.
+
+        :param features: takes the request and returns a row or a list of rows.
+        """
+        if features is not None:
+            return plain.read(listed(features(request)))
+        try:
+            body = request.get_json(silent=True)
+            if body is not None or request.is_json:
+                leave_stream(request)
+            if body is None:
+                body = self._other(request)
+            return body if isinstance(body, Payload) else self.rows_of(body)
+        except HTTPException:
+            return UNREADABLE
+        except RecursionError:
+            leave_stream(request)
+            return UNREADABLE
+        except Unreadable as problem:
+            return Payload((), False, problem=str(problem))
+
+    def rows_of(self, body: Any) -> Payload:
+        """Return the rows of a parsed body.
+
+        >>> Reader(()).rows_of({"instances": [[41, "a"]]}).rows
+        [[41, 'a']]
+        >>> Reader(()).rows_of({"inputs": "a text"}).rows
+        ({'inputs': 'a text'},)
+        """
+        if isinstance(body, dict):
+            for key, read in self._keyed:
+                if key in body:
+                    payload = read(body)
+                    if payload is not None:
+                        return payload
+        return plain.read(body)
+
+    def _instances(self, body: Mapping[str, Any]) -> Payload | None:
+        instances = body["instances"]
+        if isinstance(instances, list) or body.keys() <= _BESIDE_VALUES:
+            return mlflow.read_values(instances)
+        return None
+
+    def _inputs(self, body: Mapping[str, Any]) -> Payload | None:
+        if are_tensors(body["inputs"]):
+            return read_inference(body, self._names)
+        return mlflow.read_values(body["inputs"]) if body.keys() <= _BESIDE_VALUES else None
+
+    def _other(self, request: Request) -> Any:
+        """Return what a body that is not JSON holds: rows, or what JSON would have."""
+        kind, environ = request.mimetype, request.environ
+        if kind in MIMETYPES:
+            parameters = request.mimetype_params
+            header = parameters.get("header") != "absent"
+            return self._csv.read(_data(request), parameters.get("charset", "utf-8"), header=header)
+        length = environ.get(_LENGTH_OF_JSON)
+        if length is not None and kind in _OF_TENSORS:
+            return joined(_data(request), length, request.json_module.loads)
+        if not kind and request.path.endswith(_INFER):
+            try:
+                return request.json_module.loads(_data(request))
+            except (ValueError, RecursionError):
+                raise Unreadable("no JSON") from None
         return UNREADABLE
-    except RecursionError:
-        body = None
-    if body is not None or request.is_json:
-        # Reading consumed the stream; a view that reads it itself finds the same bytes there.
-        stream = BytesIO(request.get_data())
-        request.__dict__["stream"] = request.environ["wsgi.input"] = stream
-    return rows_of(body)
 
 
-def rows_of(body: Any) -> Payload:
-    """Return the rows of a parsed body.
-
-    >>> rows_of({"age": 41})
-    Payload(rows=({'age': 41},), batch=False)
-    >>> rows_of([41, "a"])
-    Payload(rows=([41, 'a'],), batch=False)
-    >>> rows_of([{"age": 41}, {"age": 42}]).batch
-    True
-    >>> rows_of({"instances": [[41, "a"]]})
-    Payload(rows=[[41, 'a']], batch=True)
-    """
-    if isinstance(body, dict):
-        if isinstance(instances := body.get("instances"), list):
-            rows = [row if isinstance(row, dict | list) else [row] for row in instances]
-            return Payload(rows, True)
-        return Payload((body,), False) if body else UNREADABLE
-    if _is_table(body):
-        return Payload(body, True)
-    return Payload((body,), False) if isinstance(body, list) and body else UNREADABLE
+def leave_stream(request: Request) -> None:
+    """Leave the body to a view that reads its stream itself: reading has consumed it."""
+    stream = BytesIO(request.get_data())
+    request.__dict__["stream"] = request.environ["wsgi.input"] = stream
 
 
-def listed(value: Any) -> Any:
-    """Return arrays, series and tuples as the lists that a parsed body would have.
-
-    >>> listed(({"age": 41}, (1, 2)))
-    [{'age': 41}, [1, 2]]
-    """
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    return [listed(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _is_table(body: Any) -> bool:
-    return (
-        isinstance(body, list) and bool(body) and all(isinstance(row, dict | list) for row in body)
-    )
+def _data(request: Request) -> bytes:
+    """Return a body that views may also read piece by piece: only one of a known, fair length."""
+    length = request.content_length
+    if length is None or length > LARGEST or "HTTP_CONTENT_ENCODING" in request.environ:
+        raise Unreadable(f"compressed, of unknown length, or of more than {LARGEST >> 20} MiB")
+    data = request.get_data()
+    leave_stream(request)
+    return data
 
 
-def external_id_of(environ: Mapping[str, Any]) -> str | None:
+def external_id_of(environ: Mapping[str, Any], payload: Payload) -> str | None:
     """Return the caller's own id of the request, if it sent a usable one."""
     for header in _EXTERNAL_HEADERS:
         if header in environ:
             value = str(environ[header])
             if EXTERNAL_ID.fullmatch(value):
                 return value
-    return None
+    sent = None if payload.inference is None else payload.inference.id
+    return sent if sent is not None and EXTERNAL_ID.fullmatch(sent) else None
 
 
 class Order:

@@ -10,7 +10,7 @@ from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import RequestCounters
 from flask_mlmonitor.records import Row, Schema
 from flask_mlmonitor.request.outputs import Output
-from flask_mlmonitor.request.payloads import Fields, Order
+from flask_mlmonitor.request.payloads import Fields, Order, Reader
 from flask_mlmonitor.request.validation import Validator
 from flask_mlmonitor.stats.binning import Binning
 
@@ -37,6 +37,7 @@ class Route:
             binning = baseline.binning(latency_bounds=bounds)
         self.slow = settings.latency_warning
         self.names = tuple(feature.name for feature in binning.features)
+        self.reader = Reader(binning.features)
         self.order = Order(self.names)
         self.validator = Validator(binning.features)
         # Without a baseline every field is a feature; with one, the others may be private.

@@ -46,6 +46,7 @@ SINGLE: dict[str, tuple[Any, Any, Any]] = {
     "several-targets": ({"prediction": [1.5, 2.5]}, [1.5, 2.5], None),
     "nested": ({"result": {"label": "cat", "score": 0.8}}, "cat", {"cat": 0.8}),
     "list-of-one": ({"predictions": [{"prediction": 1, "probability": 0.75}]}, 1, 0.75),
+    "alone-in-a-record": ({"result": {"price": 1200.5}}, 1200.5, None),
 }
 PER_ROW: dict[str, tuple[Any, list[tuple[Any, Any]]]] = {
     "predictions": ({"predictions": [1, 0]}, [(1, None), (0, None)]),
@@ -68,6 +69,15 @@ PER_ROW: dict[str, tuple[Any, list[tuple[Any, Any]]]] = {
         [("a", {"a": 0.75}), ("b", {"b": 0.5})],
     ),
     "lists-of-one": ({"predictions": [[1], [0]]}, [(1, None), (0, None)]),
+    "records-of-a-series": ({"predictions": [{"0": 1}, {"0": 0}]}, [(1, None), (0, None)]),
+    "records": (
+        {"predictions": [{"label": 1, "proba": 0.75}, {"label": 0, "proba": 0.25}]},
+        [(1, 0.75), (0, 0.25)],
+    ),
+    "columns": (
+        {"predictions": {"label": [1, 0], "proba": [0.75, 0.25]}},
+        [(1, 0.75), (0, 0.25)],
+    ),
 }
 UNKNOWN: dict[str, tuple[Any, Any]] = {
     "no-known-key": ({"answer": 1}, {"age": 41}),
@@ -77,6 +87,8 @@ UNKNOWN: dict[str, tuple[Any, Any]] = {
     "too-many": ({"predictions": [1, 2, 3]}, BATCH),
     "no-list": ({"prediction": 1}, BATCH),
     "hole": ({"predictions": [1, None]}, BATCH),
+    "columns-too-short": ({"predictions": {"label": [1]}}, BATCH),
+    "several-values-in-records": ({"predictions": [{"a": 1, "b": 2}] * 2}, BATCH),
 }
 
 
@@ -113,6 +125,55 @@ def test_the_predictions_of_a_batch(
 
     assert [(row.prediction, row.probability) for row in service.rows()] == outputs
     assert service.tally() == {"predictions success": 2, "timed": 1}
+
+
+BATCH_OF_ONE: dict[str, tuple[Any, Any, Any]] = {
+    "value": ({"prediction": 1}, 1, None),
+    "value-and-probability": ({"prediction": 1, "probability": 0.75}, 1, 0.75),
+    "label-and-score": ({"label": "cat", "score": 0.8}, "cat", {"cat": 0.8}),
+    "object": ({"result": {"label": "cat", "score": 0.8}}, "cat", {"cat": 0.8}),
+    "list": ({"predictions": [1]}, 1, None),
+    "list-of-several-targets": ({"predictions": [[1.5, 2.5]]}, [1.5, 2.5], None),
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "prediction", "probability"), BATCH_OF_ONE.values(), ids=BATCH_OF_ONE
+)
+def test_a_batch_of_one_may_be_answered_without_a_list(
+    serve: "Serve", body: Any, prediction: Any, probability: Any
+) -> None:
+    """There is only one row that the value can belong to."""
+    service = serve(lambda: body)
+    service.post(BATCH[:1])
+
+    assert (service.row().prediction, service.row().probability) == (prediction, probability)
+    assert service.tally() == SUCCESS
+
+
+CSV_ANSWERS: dict[str, tuple[str, list[tuple[Any, Any]]]] = {
+    "named": ("label,proba\ncat,0.75\ndog,0.5\n", [("cat", 0.75), ("dog", 0.5)]),
+    "values": ("1.5\r\n2\r\n", [(1.5, None), (2, None)]),
+    "several-targets": ("1,2\n3,4\n", [([1, 2], None), ([3, 4], None)]),
+}
+
+
+@pytest.mark.parametrize(("text", "outputs"), CSV_ANSWERS.values(), ids=CSV_ANSWERS)
+def test_an_answer_in_csv(serve: "Serve", text: str, outputs: list[tuple[Any, Any]]) -> None:
+    """A line for each row; a header is told by a known key in it."""
+    service = serve(lambda: Response(text, mimetype="text/csv"))
+    service.post(BATCH)
+
+    assert [(row.prediction, row.probability) for row in service.rows()] == outputs
+    assert service.tally() == {"predictions success": 2, "timed": 1}
+
+
+def test_an_empty_batch_has_an_empty_answer(serve: "Serve") -> None:
+    """Nobody failed."""
+    service = serve(lambda: {"predictions": []})
+    service.post({"instances": []})
+
+    assert service.tally() == SUCCESS
 
 
 @pytest.mark.parametrize(("body", "payload"), UNKNOWN.values(), ids=UNKNOWN)
@@ -206,6 +267,9 @@ NOT_FINITE: dict[str, Any] = {
     "numpy-double": {"prediction": np.float64("nan")},
     "bare": [NAN],
     "json-text": Response('{"prediction": NaN}', mimetype="application/json"),
+    "csv": Response("prediction\nNaN\n", mimetype="text/csv"),
+    "csv-infinity": Response("-inf\n", mimetype="text/csv"),
+    "alone-in-a-record": {"prediction": {"price": NAN}},
     "json-infinity": '{"prediction": -Infinity}',
     "number-text": "NaN",
     "too-large-for-a-float": '{"prediction": 1e400}',

@@ -137,7 +137,7 @@ EMPTY: dict[str, dict[str, Any]] = {
     "text": {"json": "41"},
     "null": {"json": None, "data": b"null", "content_type": "application/json"},
     "form": {"data": {"age": "41"}},
-    "csv": {"data": b"age\n41\n", "content_type": "text/csv"},
+    "parquet": {"data": b"PAR1", "content_type": "application/vnd.apache.parquet"},
 }
 
 

@@ -1,0 +1,1 @@
+"""Predictions with their ground truth, written to files for other programs."""
