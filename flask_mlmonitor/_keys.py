@@ -165,17 +165,15 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "drop_newest",
             "Which predictions a full journal gives up.",
         ),
-        *_planned(
-            Key(
-                "DURABILITY",
-                Kind("`process` or `interval`", read.choice("process", "interval")),
-                "process",
-                "What a recorded prediction survives: the death of any process, or also that of "
-                "the machine, but for the last half second.",
-            ),
+        Key(
+            "DURABILITY",
+            Kind("`process` or `interval`", read.choice("process", "interval")),
+            "process",
+            "What a recorded prediction survives: the death of any process, or also that of "
+            "the machine, but for the last half second.",
         ),
     ),
-    "Fallback": _planned(
+    "Fallback": (
         _limit("BREAKER_FAILURES", _COUNT, 5, "Failures in a row that open the circuit."),
         _limit("BREAKER_RESET", _DURATION, 30, "How long an open circuit waits for its next try."),
     ),

@@ -63,6 +63,7 @@ class Runtime:
             self.spool.path,
             max_bytes=settings.journal_max_bytes,
             full=settings.journal_full,
+            synced=settings.durability == "interval",
             on_drop=self._dropped,
         )
         self.database = open_store(folders.store_url)
@@ -170,6 +171,8 @@ class Runtime:
         self.loop.stop(GOODBYE_SECONDS)
         self.upkeep.stop(max(0.0, deadline - time.monotonic()))
         self.journal.close()
+        with self.faults.guard("journal"):
+            self.journal.sync()
         if self._draining.acquire(timeout=max(0.0, deadline - time.monotonic())):
             try:
                 self._last_turn(deadline)
@@ -206,6 +209,8 @@ class Runtime:
         with self.faults.guard("counters"):
             self.slot.flush()
         self.journal.heartbeat()
+        with self.faults.guard("journal"):
+            self.journal.sync()
         self._drops.tell_end()
         return False
 

@@ -136,6 +136,28 @@ def test_a_process_has_one_runtime_for_a_folder(
     assert again.flush(SECONDS)
 
 
+def test_durability_has_its_price_off_the_request(
+    start: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `interval` another thread brings the segment onto the disk, and so does the end."""
+    synced: list[tuple[str, str]] = []
+    flush = os.fdatasync
+
+    def note(fd: int) -> None:
+        flush(fd)
+        synced.append((threading.current_thread().name, os.readlink(f"/proc/self/fd/{fd}")))
+
+    monkeypatch.setattr(os, "fdatasync", note)
+    runtime = start(durability="interval", background="external")
+    record(runtime, 1)
+    path = str(runtime.journal.path)
+    wait_for(lambda: synced == [("mlmonitor-journal", path)])
+    runtime.upkeep.stop(SECONDS)
+    record(runtime, 2)
+    runtime.close()
+    assert [name for _, name in synced] == [path, path]
+
+
 def test_of_two_processes_one_drains(start: Open, settings: Callable[..., Settings]) -> None:
     """What both of them recorded; when it is killed, the other goes on."""
 
