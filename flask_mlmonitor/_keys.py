@@ -131,12 +131,12 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
         _secret("METRICS_TOKEN", _TOKEN, "Closes the metrics to all but its bearer."),
     ),
     "Recording": (
-        *_planned(
-            _limit("SAMPLE_RATE", _SHARE, 1.0, "The share of rows kept; all of them are counted."),
-            _limit("REDACT", _TEXTS, "", "Features whose values are never written down."),
-            _limit("HASH", _TEXTS, "", "Features that are written down as a keyed hash."),
-            _secret("HASH_KEY", _TOKEN, "The key of that hash (HMAC)."),
+        _limit(
+            "SAMPLE_RATE", _SHARE, 1.0, "The share of predictions stored; all of them are counted."
         ),
+        _limit("REDACT", _TEXTS, "", "Features whose values are never written down."),
+        _limit("HASH", _TEXTS, "", "Features that are written down as a keyed hash."),
+        _secret("HASH_KEY", _TOKEN, "The key of that hash (HMAC-SHA256)."),
         Key(
             "RETENTION_DAYS",
             _COUNT,

@@ -147,6 +147,11 @@ class Settings:
         return "STORE_URL" in self.explicit
 
     @property
+    def private(self) -> bool:
+        """Whether there are values that must not be written down."""
+        return bool(self.redact or self.hash)
+
+    @property
     def retention_days_set(self) -> bool:
         """Whether the retention was chosen, so that no other may hold."""
         return "RETENTION_DAYS" in self.explicit

@@ -31,6 +31,7 @@ from flask_mlmonitor.request.by_hand import record_by_hand
 from flask_mlmonitor.request.endpoint import Concerns, Endpoint, Fallback, Version
 from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.prediction import Monitored, endpoints_of, monitor_view, prepare
+from flask_mlmonitor.request.privacy import warn_of_unknown
 from flask_mlmonitor.request.route import route_of
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.truth.recording import record_value
@@ -80,7 +81,9 @@ class MLMonitor:
             raise ConfigError("init_app", app.name, "call it once for an app")
         settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
         check_folders(settings)
-        _check_effect(settings)
+        if settings.without_effect:
+            names = ", ".join(settings.without_effect)
+            LOGGER.warning("These keys have no effect in this version: %s.", names)
         reference = weakref.ref(app)
         state = AppState(
             reference,
@@ -346,18 +349,6 @@ def _declared_by(app: Flask | None) -> list[Declaration]:
     return [one for endpoint in endpoints_of(app) for one in endpoint.declarations.values()]
 
 
-def _check_effect(settings: Settings) -> None:
-    """Refuse to promise privacy that this version does not give; warn of the other keys."""
-    remedy = "this version records every feature as it is sent; leave it out with features="
-    for names in (settings.redact, settings.hash):
-        if names:
-            raise ConfigError("MLMONITOR_REDACT and MLMONITOR_HASH", names, remedy)
-    if settings.without_effect:
-        LOGGER.warning(
-            "These keys have no effect in this version: %s.", ", ".join(settings.without_effect)
-        )
-
-
 def _open(state: AppState) -> None:
     try:
         runtime = state.runtime
@@ -366,6 +357,7 @@ def _open(state: AppState) -> None:
         return
     with runtime.faults.guard("request"):
         warn_of_clash(state)
+        warn_of_unknown(state)
         # Made now, so that every counter exists at 0 before there is anything to count.
         TruthCounters(runtime.slot, UNKNOWN)
         for declaration in state.declarations():

@@ -11,11 +11,12 @@ from blinker import Namespace
 _signals = Namespace()
 
 prediction_recorded: Final = _signals.signal("prediction-recorded")
-"""A prediction was journaled. *prediction* is the :class:`~flask_mlmonitor.records.Prediction`."""
+"""A prediction was journaled and will be stored. *prediction* is the
+:class:`~flask_mlmonitor.records.Prediction`."""
 
 fallback_used: Final = _signals.signal("fallback-used")
-"""The fallback answered. *model*, *version*, *prediction_id* and *reason*, one of
-:data:`~flask_mlmonitor.records.FALLBACK_REASONS`."""
+"""The fallback answered. *model*, *version*, *prediction_id* (``None`` where it is not stored) and
+*reason*, one of :data:`~flask_mlmonitor.records.FALLBACK_REASONS`."""
 
 ground_truth_recorded: Final = _signals.signal("ground-truth-recorded")
 """Ground truth was stored. *ground_truth* is a :class:`~flask_mlmonitor.records.GroundTruth`;

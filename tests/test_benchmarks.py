@@ -18,6 +18,7 @@ TINY = {
     "endurance": "--predictions 300 --kills 2 --workers 2",
     "journal": "--appends 200 --rounds 1",
     "outage": "--seconds 2 --rate 40 --workers 2",
+    "privacy": "--predictions 20 --rounds 1",
     "request_path": "--requests 20 --rounds 1",
     "startup": "--rounds 1",
 }

@@ -134,7 +134,7 @@ totals: Final = Table(
     Column("ground_truth", BigInteger, nullable=False),
     PrimaryKeyConstraint("model", "version"),
 )
-"""All predictions ever stored, those with a value, and those whose ground truth came."""
+"""All predictions ever counted, the stored ones with a value, and those whose truth came."""
 
 segment_offsets: Final = Table(
     "segment_offsets",
