@@ -136,7 +136,12 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             _limit("REDACT", _TEXTS, "", "Features whose values are never written down."),
             _limit("HASH", _TEXTS, "", "Features that are written down as a keyed hash."),
             _secret("HASH_KEY", _TOKEN, "The key of that hash (HMAC)."),
-            Key("RETENTION_DAYS", _COUNT, 30, "How long the rows of predictions are kept."),
+        ),
+        Key(
+            "RETENTION_DAYS",
+            _COUNT,
+            30,
+            "How long predictions and their ground truth are kept; rollups stay.",
         ),
         _limit("RECORD_EXTRA", _FLAG, False, "Whether fields unknown to the baseline are kept."),
     ),
@@ -160,17 +165,15 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "drop_newest",
             "Which predictions a full journal gives up.",
         ),
-        *_planned(
-            Key(
-                "DURABILITY",
-                Kind("`process` or `interval`", read.choice("process", "interval")),
-                "process",
-                "What a recorded prediction survives: the death of any process, or also that of "
-                "the machine, but for the last half second.",
-            ),
+        Key(
+            "DURABILITY",
+            Kind("`process` or `interval`", read.choice("process", "interval")),
+            "process",
+            "What a recorded prediction survives: the death of any process, or also that of "
+            "the machine, but for the last half second.",
         ),
     ),
-    "Fallback": _planned(
+    "Fallback": (
         _limit("BREAKER_FAILURES", _COUNT, 5, "Failures in a row that open the circuit."),
         _limit("BREAKER_RESET", _DURATION, 30, "How long an open circuit waits for its next try."),
     ),

@@ -146,6 +146,11 @@ class Settings:
         return "STORE_URL" in self.explicit
 
     @property
+    def retention_days_set(self) -> bool:
+        """Whether the retention was chosen, so that no other may hold."""
+        return "RETENTION_DAYS" in self.explicit
+
+    @property
     def without_effect(self) -> tuple[str, ...]:
         """The keys that were set although nothing acts on them in this version."""
         return tuple(key.config_name for key in KEYS if key.planned and key.name in self.explicit)

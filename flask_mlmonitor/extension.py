@@ -29,7 +29,7 @@ from flask_mlmonitor.request.boundary import Boundary
 from flask_mlmonitor.request.by_hand import record_by_hand
 from flask_mlmonitor.request.endpoint import Concerns, Endpoint, Fallback, Version
 from flask_mlmonitor.request.ids import new_id
-from flask_mlmonitor.request.prediction import Monitored, declared_by, monitor_view
+from flask_mlmonitor.request.prediction import Monitored, endpoints_of, monitor_view, prepare
 from flask_mlmonitor.request.route import route_of
 from flask_mlmonitor.truth.recording import record_value
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
@@ -86,7 +86,7 @@ class MLMonitor:
             Path(app.root_path),
             settings,
             self._registered,
-            lambda: declared_by(reference()),
+            lambda: _declared_by(reference()),
             self._authorize,
         )
         for declaration in self._early:
@@ -107,6 +107,7 @@ class MLMonitor:
         task: str | None = None,
         baseline: BaselineOrPath = None,
         fallback: Fallback | None = None,
+        timeout: float | None = None,
         on_invalid: str = "flag",
         on_nan: str = "error",
         strict: bool = False,
@@ -122,7 +123,9 @@ class MLMonitor:
         :param task: "classification" or "regression"; the baseline's by default.
         :param baseline: a :class:`Baseline`, or its path below the app's root.
         :param fallback: a callable with the view's arguments, or an object with
-            ``predict(rows)``; also spelled ``@view.fallback``.
+            ``predict(rows)``; also spelled ``@view.fallback``. With it comes a circuit breaker.
+        :param timeout: seconds that the view may take, in a thread of its own; then the fallback
+            answers, or a 504.
         :param on_invalid: "flag" (count and go on), "fallback" or "reject" (422).
         :param on_nan: "error" (500) or "flag"; with a fallback, the fallback answers.
         :param strict: let *on_invalid* act on ranges, unseen categories and extra fields too.
@@ -141,6 +144,7 @@ class MLMonitor:
                 task=task,
                 baseline=baseline,
                 fallback=fallback,
+                timeout=timeout,
                 on_invalid=on_invalid,
                 on_nan=on_nan,
                 strict=strict,
@@ -206,15 +210,22 @@ class MLMonitor:
         )
 
     def with_fallback(
-        self, model: str, fallback: Fallback, *, version: str = "1", on_nan: str = "error"
+        self,
+        model: str,
+        fallback: Fallback,
+        *,
+        version: str = "1",
+        timeout: float | None = None,
+        on_nan: str = "error",
     ) -> Callable[[Callable[P, R]], Monitored[P, R]]:
-        """Only answer by *fallback* when a view fails or predicts NaN, and count it."""
+        """Only answer by *fallback* when a view fails, is late or predicts NaN, and count it."""
         return self._monitored(
             Endpoint(
                 model=model,
                 concerns=Concerns(fall_back=True),
                 version=version,
                 fallback=fallback,
+                timeout=timeout,
                 on_nan=on_nan,
             )
         )
@@ -313,6 +324,10 @@ class MLMonitor:
                 load_baseline(declaration.baseline, self._root)
 
 
+def _declared_by(app: Flask | None) -> list[Declaration]:
+    return [one for endpoint in endpoints_of(app) for one in endpoint.declarations.values()]
+
+
 def _check_effect(settings: Settings) -> None:
     """Refuse to promise privacy that this version does not give; warn of the other keys."""
     remedy = "this version records every feature as it is sent; leave it out with features="
@@ -338,3 +353,5 @@ def _open(state: AppState) -> None:
         for declaration in state.declarations():
             route_of(state, declaration)
             TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))
+        for endpoint in endpoints_of(state.app()):
+            prepare(state, endpoint)

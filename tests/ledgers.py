@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from flask_mlmonitor.records import Gap
 from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.rollup import PackedRollup, Rollup
+from flask_mlmonitor.stats.rollup import BLOCKS, Rollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.recording import read_offsets
@@ -36,12 +36,13 @@ def read_ledger(database: Database) -> Ledger:
     ids, gaps, totals = tables.predictions.c.id, tables.gaps.c, tables.totals.c
     counts = (totals.predictions, totals.answered, totals.ground_truth)
     lost = select(gaps.start, gaps.end, gaps.count, gaps.reason).order_by(gaps.start)
+    counted = select(func.sum(tables.rollups.c.n)).where(tables.rollups.c.folded == 0)
     offsets = read_offsets(database)
     with database.reading() as connection:
         in_totals = connection.execute(select(*map(func.sum, counts))).one()
         return Ledger(
             list(connection.execute(select(ids).order_by(ids)).scalars()),
-            connection.execute(select(func.sum(tables.rollups.c.n))).scalar() or 0,
+            connection.execute(counted).scalar() or 0,
             (in_totals[0] or 0, in_totals[1] or 0, in_totals[2] or 0),
             offsets,
             [Gap(*row) for row in connection.execute(lost)],
@@ -51,11 +52,9 @@ def read_ledger(database: Database) -> Ledger:
 
 def add_rollups(database: Database, binning: Binning) -> Rollup:
     """Add up every rollup of a store whose models share *binning*."""
-    blocks = ("n", "operations", "counts", "moments", "predictions")
-    columns = [tables.rollups.c[name] for name in ("bins_id", *blocks)]
-    total = Rollup.of(binning, ())
+    columns = [tables.rollups.c[name] for name in ("bins_id", *BLOCKS)]
+    query = select(*columns).where(tables.rollups.c.folded == 0)
     with database.reading() as connection:
-        for bins_id, *packed in connection.execute(select(*columns)):
-            assert bins_id == binning.id
-            total += Rollup.unpack(binning, PackedRollup(*packed))
-    return total
+        rows = connection.execute(query).all()
+    assert {row.bins_id for row in rows} <= {binning.id}
+    return Rollup.add_up(binning, {name: [getattr(row, name) for row in rows] for name in BLOCKS})

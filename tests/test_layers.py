@@ -19,6 +19,7 @@ LEVELS = (
     {"request", "metrics"},
     {"export", "truth"},
     {"web"},
+    {"doctor"},
     {"cli", "testing"},
     {"extension"},
     {"__init__"},

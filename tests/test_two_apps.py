@@ -114,24 +114,36 @@ def test_a_shared_folder_is_enough(
     assert all("X-Prediction-ID" in service.post().headers for service in services)
 
 
+@pytest.mark.parametrize("key", ["STORE_URL", "RETENTION_DAYS"])
 def test_apps_that_share_a_folder_must_share_the_store(
     make_service: "MakeService",
     production: dict[str, Any],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
+    key: str,
 ) -> None:
-    """The second one answers unmonitored, and an error names the key."""
+    """And what is kept there; the second one answers unmonitored, and an error names the key."""
     monitor = MLMonitor()
-    other = production | {"MLMONITOR_STORE_URL": f"sqlite:///{tmp_path / 'other.sqlite3'}"}
+    others = {"STORE_URL": f"sqlite:///{tmp_path / 'other.sqlite3'}", "RETENTION_DAYS": 7}
     shop = make_service("shop", monitor, **production)
-    bank = make_service("bank", monitor, **other)
+    bank = make_service("bank", monitor, **production | {f"MLMONITOR_{key}": others[key]})
     routes = blueprint(monitor)
     for service in (shop, bank):
         service.app.register_blueprint(routes)
         assert service.post().get_json() == {"prediction": 1}
 
     assert shop.tally() == SUCCESS
-    assert "MLMONITOR_STORE_URL" in caplog.text
+    assert f"MLMONITOR_{key}" in caplog.text
+
+
+def test_apps_that_share_a_folder_may_leave_the_retention_to_one(
+    make_service: "MakeService", production: dict[str, Any]
+) -> None:
+    """What was not set contradicts nothing."""
+    keeping = make_service("shop", **production, MLMONITOR_RETENTION_DAYS=7)
+    other = make_service("bank", **production)
+    assert keeping.runtime is other.runtime
+    assert other.runtime.maintenance.retention_days == 7
 
 
 def test_a_second_call_for_an_app_is_refused(make_service: "MakeService") -> None:

@@ -17,7 +17,8 @@ from flask_mlmonitor.records import (
 )
 from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.rollup import Rollup
-from flask_mlmonitor.store.recording import MINUTE, Batch, RollupKey
+from flask_mlmonitor.store.levels import MINUTE, floor
+from flask_mlmonitor.store.recording import Batch, RollupKey
 
 FUTURE_SECONDS: Final = 300.0
 """A prediction from further ahead than this has a wrong clock: it counts as of now."""
@@ -51,7 +52,7 @@ def batch_of(records: Iterable[Served | Gap], meanings: Sequence[Meaning], clock
             gaps.append(record)
             continue
         time = record.time if record.time <= current + FUTURE_SECONDS else current
-        minute = int(time // MINUTE) * MINUTE
+        minute = floor(time, MINUTE)
         parts.setdefault((record.schema, minute), []).append((record, time))
     rows: list[tuple[Any, ...]] = []
     totals: dict[tuple[str, str], tuple[int, int]] = {}

@@ -16,6 +16,7 @@ from flask_mlmonitor.background.dropping import DropLog
 from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.folders import Folders
 from flask_mlmonitor.background.loop import Loop
+from flask_mlmonitor.background.maintenance import Maintenance
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER, Faults
@@ -61,11 +62,17 @@ class Runtime:
             self.spool.path,
             max_bytes=settings.journal_max_bytes,
             full=settings.journal_full,
+            synced=settings.durability == "interval",
             on_drop=self._dropped,
         )
         self.database = open_store(folders.store_url)
         self.election = HostElection(folders.data / "drain.lock")
         self.drain = Drain(self.spool, self.database, self.counters, on_matched=self._matched)
+        self.maintenance = Maintenance(
+            self.database,
+            retention_days=settings.retention_days,
+            on_fault=lambda error: self.faults.happened("background", error),
+        )
         self._draining = threading.Lock()
         self._drains = settings.background == "thread"
         self._rows = WEB_ROWS
@@ -163,6 +170,8 @@ class Runtime:
         self.loop.stop(GOODBYE_SECONDS)
         self.upkeep.stop(max(0.0, deadline - time.monotonic()))
         self.journal.close()
+        with self.faults.guard("journal"):
+            self.journal.sync()
         if self._draining.acquire(timeout=max(0.0, deadline - time.monotonic())):
             try:
                 self._last_turn(deadline)
@@ -199,6 +208,8 @@ class Runtime:
         with self.faults.guard("counters"):
             self.slot.flush()
         self.journal.heartbeat()
+        with self.faults.guard("journal"):
+            self.journal.sync()
         self._drops.tell_end()
         return False
 
@@ -206,7 +217,8 @@ class Runtime:
         if not (self._drains and self.election.win()):
             return False
         with self._draining:
-            return self.drain.run_once(self._rows) >= self._rows
+            backlog = self.drain.run_once(self._rows) >= self._rows
+            return backlog or self.maintenance.run_once()
 
     def _dropped(self, reason: str, number: int) -> None:
         self._drops.tell(reason, number)
@@ -241,10 +253,20 @@ def runtime_for(settings: Settings, *, testing: bool) -> Runtime:
         if runtime is None:
             runtime = _runtimes[key] = Runtime(settings, folders, inline=False)
             runtime.start()
-        elif settings.store_url_set and runtime.folders.store_url != folders.store_url:
-            remedy = f"apps that share the data folder {folders.data} must share the store too"
-            raise ConfigError("MLMONITOR_STORE_URL", open_store(folders.store_url).name, remedy)
+        else:
+            _check_sharing(runtime, settings, folders)
         return runtime
+
+
+def _check_sharing(runtime: Runtime, settings: Settings, folders: Folders) -> None:
+    shared = f"apps that share the data folder {folders.data} must share"
+    if settings.store_url_set and runtime.folders.store_url != folders.store_url:
+        name = open_store(folders.store_url).name
+        raise ConfigError("MLMONITOR_STORE_URL", name, f"{shared} the store too")
+    days = runtime.maintenance.retention_days
+    if settings.retention_days_set and settings.retention_days != days:
+        remedy = f"{shared} the retention too: set {days}, or the same in all of them"
+        raise ConfigError("MLMONITOR_RETENTION_DAYS", settings.retention_days, remedy)
 
 
 def _after_fork() -> None:

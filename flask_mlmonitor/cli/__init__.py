@@ -2,9 +2,11 @@
 
 from flask_mlmonitor.cli import (
     baseline,
+    doctor,
     drift,
     export,
     ground_truth,
+    prune,
     status,
     worker,
 )
@@ -13,9 +15,11 @@ from flask_mlmonitor.cli.group import cli
 __all__ = [
     "baseline",
     "cli",
+    "doctor",
     "drift",
     "export",
     "ground_truth",
+    "prune",
     "status",
     "worker",
 ]

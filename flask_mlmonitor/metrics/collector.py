@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry
@@ -36,6 +36,7 @@ from flask_mlmonitor.metrics.table import (
     Counted,
     Metric,
 )
+from flask_mlmonitor.store.patience import in_a_request
 from flask_mlmonitor.store.reading import read_totals
 
 
@@ -66,7 +67,7 @@ class MonitorCollector:
         yield self._gauge(BUILD, [((version("flask-mlmonitor"),), 1)])
         for collect in (self._ages, self._backlog, self._coverage):
             with state.runtime.faults.guard("metrics"):
-                yield from list(collect())
+                yield from _collected(collect)
 
     def _ages(self) -> Iterator[Family]:
         ages = []
@@ -146,6 +147,11 @@ def render(state: AppState, accept: str | None) -> tuple[bytes, str]:
     registry.register(MonitorCollector(state))
     encode, content_type = choose_encoder(accept or "")
     return encode(registry), content_type
+
+
+def _collected(collect: Callable[[], Iterable[Family]]) -> list[Family]:
+    with in_a_request():
+        return list(collect())
 
 
 def _bounds(cells: Cells, name: str) -> Iterator[tuple[float, float]]:

@@ -60,6 +60,34 @@ COUNTED: Final = (
     ),
     Counted(
         Metric(
+            "ml_circuit_open",
+            "gauge",
+            _MODEL,
+            "1 while any process of this host has the view's circuit open, so that the fallback "
+            "answers at once; only for models with a fallback.",
+        ),
+        "circuit_open",
+    ),
+    Counted(
+        Metric(
+            "ml_abandoned_calls_total",
+            "counter",
+            _MODEL,
+            "Calls of a view that were over their time limit; what they return is dropped.",
+        ),
+        "abandoned",
+    ),
+    Counted(
+        Metric(
+            "ml_abandoned_calls_in_progress",
+            "gauge",
+            _MODEL,
+            "Those of them that still run, each in a thread of its view's pool.",
+        ),
+        "abandoned_in_progress",
+    ),
+    Counted(
+        Metric(
             "ml_predictions_in_progress",
             "gauge",
             _MODEL,

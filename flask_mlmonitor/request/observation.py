@@ -5,7 +5,7 @@ counted, the parts behind it still run, and the client's answer does not change.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Request
@@ -24,6 +24,7 @@ from flask_mlmonitor.records import (
 from flask_mlmonitor.request.dialects.rows import UNREADABLE
 from flask_mlmonitor.request.endpoint import Endpoint
 from flask_mlmonitor.request.ids import new_id
+from flask_mlmonitor.request.limit import hold_body
 from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.payloads import Fields, external_id_of
 from flask_mlmonitor.request.route import Route
@@ -69,6 +70,7 @@ class Observation:
     """
 
     __slots__ = (
+        "_admission",
         "_request",
         "_started",
         "args",
@@ -103,6 +105,7 @@ class Observation:
         self.payload = UNREADABLE
         self.was_read = False
         self._started: float | None = None
+        self._admission = 0
 
     def read(self) -> None:
         """Read the payload and check it, and count the request as in progress."""
@@ -120,6 +123,47 @@ class Observation:
                 route.counters.begun()
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("counters", fault)
+
+    def admit(self) -> bool:
+        """Return whether the view is to be asked: not while its circuit is open."""
+        with self.route.faults.guard("request"):
+            self._admission = self.route.breaker.admit()
+            return self._admission > 0
+        return True
+
+    def succeeded(self) -> None:
+        """Tell the breaker, if there is one, that the view answered well."""
+        if self._admission:
+            with self.route.faults.guard("request"):
+                self.route.breaker.succeeded(self._admission)
+
+    def failed(self, error: str) -> None:
+        """Tell it that the view failed."""
+        if self._admission:
+            with self.route.faults.guard("request"):
+                self.route.breaker.failed(self._admission, error)
+
+    def undecided(self) -> None:
+        """Tell it that the request says nothing of the model."""
+        if self._admission:
+            with self.route.faults.guard("request"):
+                self.route.breaker.undecided(self._admission)
+
+    def within(self, seconds: float, view: Callable[..., Any]) -> Any:
+        """Return what the view returns, or raise what it raises, within its time limit.
+
+        :raises PredictionTimeout: when it does not answer in time, or no thread is free for it.
+        """
+        hold_body(self._request)
+        pool = self.route.pool
+        try:
+            call = pool.submit(view, self.args, self.kwargs)
+        except RuntimeError as fault:  # the machine starts no more threads
+            self.route.faults.happened("request", fault)
+            self.start()
+            return view(*self.args, **self.kwargs)
+        self.start()
+        return pool.wait(call, seconds)
 
     def start(self) -> None:
         """Start the clock: the view or the fallback begins."""

@@ -1,18 +1,24 @@
 """A model as one process of one app serves it."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
 from flask_mlmonitor._app import AppState, Declaration, load_baseline
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
-from flask_mlmonitor.counters.requests import RequestCounters
+from flask_mlmonitor.counters.requests import AbandonedCounters, RequestCounters
 from flask_mlmonitor.records import Row, Schema
+from flask_mlmonitor.request.limit import Pool
 from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.payloads import Fields, Order, Reader
 from flask_mlmonitor.request.validation import Validator
 from flask_mlmonitor.stats.binning import Binning
+
+if TYPE_CHECKING:
+    from flask_mlmonitor.request.breaker import Breaker
 
 
 class Route:
@@ -42,11 +48,38 @@ class Route:
         self.validator = Validator(binning.features)
         # Without a baseline every field is a feature; with one, the others may be private.
         self.keeps_extra = not self.names or settings.record_extra
+        self._state = state
         schema = Schema(state.name, *self.owner, binning.encode())
         self.schema = runtime.journal.schema(schema)
         self.counters = RequestCounters(
             runtime.slot, self.owner, bounds, self.names, settings.throughput_window
         )
+
+    @cached_property
+    def breaker(self) -> "Breaker":
+        """The circuit breaker that the app's routes of this model and version share."""
+        # Here, for pybreaker imports the clients of redis and tornado where they are installed.
+        from flask_mlmonitor.request.breaker import Breaker
+
+        return self._state.built(self.owner, Breaker)
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The threads in which views with a time limit run."""
+        abandoned = AbandonedCounters(self.runtime.slot, self.owner)
+
+        def abandon() -> None:
+            with self.faults.guard("counters"):
+                abandoned.add("abandoned")
+                abandoned.add("abandoned_in_progress")
+
+        def end(error: BaseException | None) -> None:
+            with self.faults.guard("counters"):
+                abandoned.add("abandoned_in_progress", amount=-1)
+            if error is not None:
+                self.warn_of_failure(error, "nobody waited for it any more")
+
+        return Pool(on_abandon=abandon, on_late_end=end)
 
     @property
     def app(self) -> Flask:
@@ -64,7 +97,7 @@ class Route:
                 *self.owner, latency, self.slow,
             )  # fmt: skip
 
-    def warn_of_failure(self, error: Exception, what: str = "its fallback answered") -> None:
+    def warn_of_failure(self, error: BaseException, what: str = "its fallback answered") -> None:
         """Log what a view or its fallback raised, unless this host did in this interval."""
         with self.faults.guard("request"):
             kind = type(error).__name__

@@ -146,13 +146,3 @@ def moments_of(values: Floats, means: Floats) -> Floats:
     moments[3] = np.where(finite, values, np.inf).min(axis=1, initial=np.inf)
     moments[4] = np.where(finite, values, -np.inf).max(axis=1, initial=-np.inf)
     return moments
-
-
-def merged(one: Floats, other: Floats) -> Floats:
-    """Return the moments of both."""
-    moments = np.empty_like(one)
-    with np.errstate(over="ignore", invalid="ignore"):
-        moments[:3] = one[:3] + other[:3]
-    np.minimum(one[3], other[3], out=moments[3])
-    np.maximum(one[4], other[4], out=moments[4])
-    return moments

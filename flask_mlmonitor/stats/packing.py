@@ -1,10 +1,11 @@
-"""Counts and sums as the bytes of a database column.
+"""Counts and sums as the bytes of a database column, and the sums of such bytes.
 
 A block is one byte of version, one byte with the width of a count (1, 2, 4 or 8), the counts as
-unsigned integers of this width, and the sums as float64; all little-endian, not compressed.
+unsigned integers of this width, and the floats as float64; all little-endian, not compressed.
 """
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -14,24 +15,85 @@ VERSION: Final = 1
 _HEADER: Final = 2
 
 
-def pack(counts: Counts, sums: Floats) -> bytes:
-    """Return the block of the counts, in the narrowest width that holds them, and the sums.
+class Shape(NamedTuple):
+    """What a block holds: so many counts, sums, and pairs of a smallest and a largest value."""
 
-    >>> pack(np.array([1, 300]), np.array([0.5])).hex()
+    counts: int
+    sums: int = 0
+    extremes: int = 0
+
+
+class Block(NamedTuple):
+    """Numbers that add up.
+
+    :param floats: the sums, then the smallest values, then the largest.
+    """
+
+    counts: Counts
+    floats: Floats
+
+
+def pack(block: Block) -> bytes:
+    """Return the bytes of a block, its counts in the narrowest width that holds them.
+
+    >>> pack(Block(np.array([1, 300]), np.array([0.5]))).hex()
     '010201002c01000000000000e03f'
     """
-    width = np.min_scalar_type(counts.max(initial=0)).itemsize
+    width = np.min_scalar_type(block.counts.max(initial=0)).itemsize
     header = bytes((VERSION, width))
-    return header + counts.astype(f"<u{width}").tobytes() + sums.astype("<f8").tobytes()
+    counts = block.counts.astype(f"<u{width}").tobytes()
+    return header + counts + block.floats.astype("<f8").tobytes()
 
 
-def unpack(block: bytes, counts: int, sums: int) -> tuple[Counts, Floats]:
-    """Return so many counts and sums; :exc:`ValueError` if the block does not hold just these."""
-    version, width = block[:_HEADER] if len(block) >= _HEADER else (0, 0)
+def add_up(shape: Shape, packed: Iterable[bytes]) -> Block:
+    """Return the sum of packed blocks; :exc:`ValueError` if one does not hold just *shape*.
+
+    >>> one = pack(Block(np.array([1, 300]), np.array([0.5, 3.0, 4.0])))
+    >>> other = pack(Block(np.array([1, 0]), np.array([0.5, 1.0, 2.0])))
+    >>> counts, floats = add_up(Shape(counts=2, sums=1, extremes=1), [one, other])
+    >>> counts.tolist(), floats.tolist()
+    ([2, 300], [1.0, 1.0, 4.0])
+    """
+    total = nothing(shape)
+    for data in packed:
+        _add(total, _unpack(data, shape), shape)
+    return total
+
+
+def added(one: Block, other: Block, shape: Shape) -> Block:
+    """Return the sum of two blocks."""
+    total = Block(one.counts.copy(), one.floats.copy())
+    _add(total, other, shape)
+    return total
+
+
+def nothing(shape: Shape) -> Block:
+    """Return the block of no values, to which all others add."""
+    floats = np.zeros(shape.sums + 2 * shape.extremes)
+    floats[shape.sums : shape.sums + shape.extremes] = np.inf
+    floats[shape.sums + shape.extremes :] = -np.inf
+    return Block(np.zeros(shape.counts, np.int64), floats)
+
+
+def _add(total: Block, part: Block, shape: Shape) -> None:
+    np.add(total.counts, part.counts, out=total.counts, casting="unsafe")
+    sums, smallest = shape.sums, shape.sums + shape.extremes
+    with np.errstate(over="ignore", invalid="ignore"):
+        total.floats[:sums] += part.floats[:sums]
+    low, high = total.floats[sums:smallest], total.floats[smallest:]
+    np.minimum(low, part.floats[sums:smallest], out=low)
+    np.maximum(high, part.floats[smallest:], out=high)
+
+
+def _unpack(data: bytes, shape: Shape) -> Block:
+    """Return a view of the numbers in *data*."""
+    version, width = data[:_HEADER] if len(data) >= _HEADER else (0, 0)
     if version != VERSION or width not in (1, 2, 4, 8):
-        raise ValueError(f"no block of version {VERSION}: {block[:8].hex()}")
-    if len(block) != _HEADER + counts * width + sums * 8:
-        raise ValueError(f"a block of {len(block)} bytes does not hold {counts} counts of {width}")
-    numbers = np.frombuffer(block, f"<u{width}", counts, _HEADER)
-    floats = np.frombuffer(block, "<f8", sums, _HEADER + counts * width)
-    return numbers.astype(np.int64), floats.astype(np.float64)
+        raise ValueError(f"no block of version {VERSION}: {data[:8].hex()}")
+    counts, floats = shape.counts, shape.sums + 2 * shape.extremes
+    if len(data) != _HEADER + counts * width + floats * 8:
+        raise ValueError(f"a block of {len(data)} bytes does not hold {counts} counts of {width}")
+    return Block(
+        np.frombuffer(data, f"<u{width}", counts, _HEADER),
+        np.frombuffer(data, "<f8", floats, _HEADER + counts * width),
+    )

@@ -3,7 +3,7 @@
 Minutes add to hours and days, parts of hosts to the whole, as long as their binning is the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Self
@@ -13,17 +13,10 @@ import numpy as np
 
 from flask_mlmonitor.records import STATUSES, Served
 from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.columns import (
-    MOMENTS,
-    ColumnCounter,
-    Counts,
-    Floats,
-    merged,
-    transposed,
-)
+from flask_mlmonitor.stats.columns import MOMENTS, ColumnCounter, Counts, transposed
 from flask_mlmonitor.stats.counts import FeatureCounts, Moments
 from flask_mlmonitor.stats.operations import Operations, count_operations, operation_cells
-from flask_mlmonitor.stats.packing import pack, unpack
+from flask_mlmonitor.stats.packing import Block, Shape, add_up, added, pack
 from flask_mlmonitor.stats.scores import SUMS, Scores, count_scores, score_cells
 
 _ANSWERED: Final = frozenset({STATUSES.index("success"), STATUSES.index("fallback")})
@@ -34,19 +27,22 @@ class PackedRollup(msgspec.Struct, frozen=True):
 
     :param n: rows of every status.
     :param operations: counts in the order of :class:`Operations`; the sum of the latencies.
-    :param counts: the cells of all features, end to end.
-    :param moments: no counts; for n, sum, sum of squares, minimum and maximum in turn, one number
-        per numeric feature.
     :param predictions: the cells of the prediction, unscored rows, then per scored class the
         score cells of the rows not predicted and predicted as it; the sums of each scored class;
         of a regression the moments.
+    :param counts: the cells of all features, end to end.
+    :param moments: no counts; for n, sum, sum of squares, minimum and maximum in turn, one number
+        per numeric feature.
     """
 
     n: int
     operations: bytes
+    predictions: bytes
     counts: bytes
     moments: bytes
-    predictions: bytes
+
+
+BLOCKS: Final = PackedRollup.__struct_fields__[1:]
 
 
 class _Layout:
@@ -56,9 +52,18 @@ class _Layout:
         self.features = ColumnCounter(binning.features)
         self.places = {bins.name: place for place, bins in enumerate(binning.features)}
         self.prediction = ColumnCounter([binning.prediction] if binning.prediction else [])
-        self.operations = operation_cells(binning.latency_bounds)
-        self.scores = score_cells(binning)
         self.classes = len(binning.scored)
+        numeric, regression = len(self.features.numeric), len(self.prediction.numeric)
+        self.shapes = {
+            "operations": Shape(operation_cells(binning.latency_bounds), sums=1),
+            "predictions": Shape(
+                self.prediction.size + score_cells(binning),
+                sums=self.classes * SUMS + (MOMENTS - 2) * regression,
+                extremes=regression,
+            ),
+            "counts": Shape(self.features.size),
+            "moments": Shape(0, sums=(MOMENTS - 2) * numeric, extremes=numeric),
+        }
 
 
 _layout = lru_cache(maxsize=64)(_Layout)
@@ -69,18 +74,12 @@ class Rollup:
     """The counts of some requests to one model and version.
 
     :meth:`of` counts, ``+`` adds, :meth:`pack` and :meth:`unpack` are the way to the store and
-    back; everything else reads. The sum of nothing is ``Rollup.of(binning, ())``.
+    back; everything else reads. The sum of nothing is ``Rollup.of(binning, ())``. What needs a
+    block that :meth:`add_up` was not given raises :exc:`ValueError`.
     """
 
     binning: Binning
-    _operations: Counts
-    _latency_sum: float
-    _cells: Counts
-    _moments: Floats
-    _prediction_cells: Counts
-    _prediction_moments: Floats
-    _score_cells: Counts
-    _score_sums: Floats
+    _blocks: Mapping[str, Block]
 
     @classmethod
     def of(cls, binning: Binning, served: Sequence[Served]) -> Self:
@@ -96,67 +95,51 @@ class Rollup:
         ]
         columns = transposed(rows, len(binning.features))
         predictions = [[row.prediction for row in answered]] if binning.prediction else []
-        return cls(
-            binning,
-            *count_operations(served, binning.latency_bounds),
-            *layout.features.count(columns, len(rows)),
-            *layout.prediction.count(predictions, len(answered)),
-            *count_scores(binning, answered),
-        )
+        operations, latency_sum = count_operations(served, binning.latency_bounds)
+        counts, moments = layout.features.count(columns, len(rows))
+        cells, of_predictions = layout.prediction.count(predictions, len(answered))
+        scores, sums = count_scores(binning, answered)
+        floats = np.concatenate([sums.ravel(), of_predictions.ravel()])
+        blocks = {
+            "operations": Block(operations, np.array([latency_sum])),
+            "predictions": Block(np.concatenate([cells, scores]), floats),
+            "counts": Block(counts, np.zeros(0)),
+            "moments": Block(np.zeros(0, np.int64), moments.ravel()),
+        }
+        return cls(binning, blocks)
+
+    @classmethod
+    def add_up(cls, binning: Binning, packed: Mapping[str, Iterable[bytes]]) -> Self:
+        """Add up the blocks of any number of packed rollups, those of :data:`BLOCKS` given.
+
+        :raises ValueError: if one is not of this binning.
+        """
+        shapes = _layout(binning).shapes
+        return cls(binning, {name: add_up(shapes[name], parts) for name, parts in packed.items()})
 
     def __add__(self, other: Self) -> Self:
         if self.binning != other.binning:
             raise ValueError("rollups over different bins do not add")
-        return type(self)(
-            self.binning,
-            self._operations + other._operations,
-            self._latency_sum + other._latency_sum,
-            self._cells + other._cells,
-            merged(self._moments, other._moments),
-            self._prediction_cells + other._prediction_cells,
-            merged(self._prediction_moments, other._prediction_moments),
-            self._score_cells + other._score_cells,
-            self._score_sums + other._score_sums,
-        )
+        shapes = _layout(self.binning).shapes
+        blocks = {
+            name: added(block, other._block(name), shapes[name])
+            for name, block in self._blocks.items()
+        }
+        return type(self)(self.binning, blocks)
 
     def pack(self) -> PackedRollup:
         """Return the blocks for the store."""
-        none = np.zeros(0, np.int64)
-        counts = np.concatenate([self._prediction_cells, self._score_cells])
-        sums = np.concatenate([self._score_sums.ravel(), self._prediction_moments.ravel()])
-        return PackedRollup(
-            self.n,
-            pack(self._operations, np.array([self._latency_sum])),
-            pack(self._cells, np.zeros(0)),
-            pack(none, self._moments.ravel()),
-            pack(counts, sums),
-        )
+        return PackedRollup(self.n, *(pack(self._block(name)) for name in BLOCKS))
 
     @classmethod
     def unpack(cls, binning: Binning, packed: PackedRollup) -> Self:
         """Read the blocks of a rollup; :exc:`ValueError` if they are not of this binning."""
-        layout = _layout(binning)
-        numeric, regression = len(layout.features.numeric), len(layout.prediction.numeric)
-        score_sums = layout.classes * SUMS
-        operations, (latency_sum,) = unpack(packed.operations, layout.operations, 1)
-        cells, _ = unpack(packed.counts, layout.features.size, 0)
-        _, moments = unpack(packed.moments, 0, MOMENTS * numeric)
-        counts, sums = unpack(
-            packed.predictions,
-            layout.prediction.size + layout.scores,
-            score_sums + MOMENTS * regression,
-        )
-        return cls(
-            binning,
-            operations,
-            float(latency_sum),
-            cells,
-            moments.reshape(MOMENTS, numeric),
-            counts[: layout.prediction.size],
-            sums[score_sums:].reshape(MOMENTS, regression),
-            counts[layout.prediction.size :],
-            sums[:score_sums].reshape(layout.classes, SUMS),
-        )
+        return cls.add_up(binning, {name: [getattr(packed, name)] for name in BLOCKS})
+
+    def _block(self, name: str) -> Block:
+        if name not in self._blocks:
+            raise ValueError(f"this rollup was read without its {name}: ask for that block too")
+        return self._blocks[name]
 
     @property
     def n(self) -> int:
@@ -166,20 +149,23 @@ class Rollup:
     @property
     def operations(self) -> Operations:
         """Requests, statuses, errors, fallbacks and latencies."""
-        return Operations.of(self._operations, self._latency_sum)
+        counts, (latency_sum,) = self._block("operations")
+        return Operations.of(counts, float(latency_sum))
 
     def feature(self, name: str) -> FeatureCounts:
         """Return the counts of a feature; :exc:`KeyError` if the binning has none such."""
         features = _layout(self.binning).features
         place = _layout(self.binning).places[name]
-        cells = self._cells[features.starts[place] : features.starts[place + 1]]
+        counts = self._block("counts").counts
+        cells = counts[features.starts[place] : features.starts[place + 1]]
         return FeatureCounts(features.features[place], tuple(cells.tolist()))
 
     def moments(self, name: str) -> Moments:
         """Return the moments of a numeric feature; :exc:`ValueError` if it is another kind."""
         layout = _layout(self.binning)
         column = layout.features.numeric.index(layout.places[name])
-        return Moments.of(self._moments[:, column].tolist(), layout.features.means[column])
+        moments = self._block("moments").floats.reshape(MOMENTS, -1)
+        return Moments.of(moments[:, column].tolist(), layout.features.means[column])
 
     @property
     def predictions(self) -> FeatureCounts | None:
@@ -187,15 +173,17 @@ class Rollup:
         bins = self.binning.prediction
         if bins is None:
             return None
-        return FeatureCounts(bins, tuple(self._prediction_cells.tolist()))
+        cells = self._block("predictions").counts[: _layout(self.binning).prediction.size]
+        return FeatureCounts(bins, tuple(cells.tolist()))
 
     @property
     def prediction_moments(self) -> Moments | None:
         """The moments of a regression's predictions."""
-        means = _layout(self.binning).prediction.means
-        if not len(means):
+        layout = _layout(self.binning)
+        if not len(layout.prediction.means):
             return None
-        return Moments.of(self._prediction_moments[:, 0].tolist(), means[0])
+        moments = self._block("predictions").floats[layout.classes * SUMS :]
+        return Moments.of(moments.tolist(), layout.prediction.means[0])
 
     @property
     def unscored(self) -> int:
@@ -205,8 +193,14 @@ class Rollup:
     @property
     def scores(self) -> dict[str, Scores]:
         """The probabilities of each scored class."""
-        cells = self._score_cells[1:].reshape(-1, 2, Binning.SCORE_CELLS).tolist()
-        parts = zip(self.binning.scored, cells, self._score_sums.tolist(), strict=True)
+        classes = _layout(self.binning).classes
+        sums = self._block("predictions").floats[: classes * SUMS].reshape(classes, SUMS)
+        cells = self._score_cells[1:].reshape(classes, 2, Binning.SCORE_CELLS).tolist()
+        parts = zip(self.binning.scored, cells, sums.tolist(), strict=True)
         return {
             name: Scores(tuple(others), tuple(own), *sums) for name, (others, own), sums in parts
         }
+
+    @property
+    def _score_cells(self) -> Counts:
+        return self._block("predictions").counts[_layout(self.binning).prediction.size :]

@@ -1,7 +1,7 @@
 """Rows, rollups and the segment's offset in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, inspect, select, update
@@ -12,10 +12,9 @@ from flask_mlmonitor.stats.rollup import PackedRollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_into, insert_new, lock
+from flask_mlmonitor.store.levels import MINUTE
 from flask_mlmonitor.store.totals import Added, Owner, add_totals
 from flask_mlmonitor.store.truth import TRUTH, Matched, chunks, count_matched, match_pending
-
-MINUTE: Final = 60
 
 
 class OffsetMoved(MLMonitorError):
@@ -182,6 +181,7 @@ def _add_rollups(connection: Connection, span: Span, batch: Batch) -> None:
                 {
                     **key._asdict(),
                     "level": MINUTE,
+                    "folded": 0,
                     "segment": span.segment,
                     "offset": span.start,
                     **msgspec.structs.asdict(packed),

@@ -100,21 +100,29 @@ bins: Final = Table(
 rollups: Final = Table(
     "rollups",
     METADATA,
+    Column("level", Integer, nullable=False),
+    Column("folded", Integer, nullable=False),
     Column("model", Text, nullable=False),
     Column("version", Text, nullable=False),
-    Column("level", Integer, nullable=False),
     Column("bucket", BigInteger, nullable=False),
     Column("bins_id", Text, nullable=False),
     Column("segment", Text, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("n", BigInteger, nullable=False),
+    # Whoever reads the counts of a row of SQLite passes over the columns before them.
     Column("operations", LargeBinary, nullable=False),
+    Column("predictions", LargeBinary, nullable=False),
     Column("counts", LargeBinary, nullable=False),
     Column("moments", LargeBinary, nullable=False),
-    Column("predictions", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("model", "version", "level", "bucket", "bins_id", "segment", "offset"),
+    PrimaryKeyConstraint(
+        *("level", "folded", "model", "version", "bucket", "bins_id", "segment", "offset")
+    ),
 )
-"""Append-only parts; *level* is the bucket's length and *bucket* its start, both in seconds."""
+"""Parts, which add up; *level* is the bucket's length and *bucket* its start, both in seconds.
+
+A part with *folded* 1 is contained in a part of the next level, too. *segment* and *offset* say
+where a part came from; of a sum of parts, the segment is a name of its own.
+"""
 
 totals: Final = Table(
     "totals",

@@ -13,14 +13,17 @@ from pathlib import Path
 import pytest
 
 from flask_mlmonitor.background.election import HostElection
-from flask_mlmonitor.background.runtime import Runtime, runtime_for
+from flask_mlmonitor.background.runtime import POLL_SECONDS, Runtime, runtime_for
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.slots import read_slots
 from flask_mlmonitor.exceptions import StoreUnavailable
 from flask_mlmonitor.store import database as database_module
+from flask_mlmonitor.store.levels import DAY, floor
 from flask_mlmonitor.store.reading import read_predictions
 from flask_mlmonitor.store.truth import Claim
-from tests.background.rigs import FRAUD, NOW, request
+from flask_mlmonitor.store.windows import read_window
+from tests.background.rigs import BINNING, FRAUD, NOW, request
+from tests.ledgers import add_rollups
 from tests.processes import Child, run_in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -61,11 +64,11 @@ def start(settings: Callable[..., Settings]) -> Iterator[Open]:
         runtime.close()
 
 
-def record(runtime: Runtime, *numbers: int) -> None:
-    """Journal requests."""
+def record(runtime: Runtime, *numbers: int, at: float | None = None) -> None:
+    """Journal requests, of this moment if no other is given: the retention takes old ones."""
     runtime.journal.schema(FRAUD)
     for number in numbers:
-        assert runtime.journal.append(request(number))
+        assert runtime.journal.append(request(number, time=time.time() if at is None else at))
 
 
 def stored(runtime: Runtime) -> set[int]:
@@ -131,6 +134,28 @@ def test_a_process_has_one_runtime_for_a_folder(
     assert again is not runtime
     record(again, 1)
     assert again.flush(SECONDS)
+
+
+def test_durability_has_its_price_off_the_request(
+    start: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `interval` another thread brings the segment onto the disk, and so does the end."""
+    synced: list[tuple[str, str]] = []
+    flush = os.fdatasync
+
+    def note(fd: int) -> None:
+        flush(fd)
+        synced.append((threading.current_thread().name, os.readlink(f"/proc/self/fd/{fd}")))
+
+    monkeypatch.setattr(os, "fdatasync", note)
+    runtime = start(durability="interval", background="external")
+    record(runtime, 1)
+    path = str(runtime.journal.path)
+    wait_for(lambda: synced == [("mlmonitor-journal", path)])
+    runtime.upkeep.stop(SECONDS)
+    record(runtime, 2)
+    runtime.close()
+    assert [name for _, name in synced] == [path, path]
 
 
 def test_of_two_processes_one_drains(start: Open, settings: Callable[..., Settings]) -> None:
@@ -377,27 +402,27 @@ def test_what_cannot_be_recorded_is_logged_once(
     assert len(errors) == 1
     assert "write_error" in errors[0].getMessage()
     (folder / "spool").unlink()
-    wait_for(lambda: runtime.journal.append(request(7)))
+    wait_for(lambda: runtime.journal.append(request(7, time=time.time())))
     assert runtime.flush(SECONDS)
     assert 7 in stored(runtime)
 
 
 def test_ground_truth_is_counted_by_what_became_of_it(start: Open) -> None:
     """That which waited is accepted when its prediction comes, with its delay."""
-    runtime = start()
-    record(runtime, 1, 2)
-    runtime.journal.append(request(3, external_id="order"))
-    runtime.journal.append(request(4, external_id="order"))
+    runtime, current = start(), time.time()
+    record(runtime, 1, 2, at=current)
+    for number in (3, 4):
+        runtime.journal.append(request(number, time=current, external_id="order"))
     assert runtime.flush(SECONDS)
     claims = [
-        Claim("r000001", 1, NOW + 5),
-        Claim("r000001", 0, NOW + 5),
-        Claim("r000009", 1, NOW + 30),
-        Claim("order", 1, NOW, True),
+        Claim("r000001", 1, current + 5),
+        Claim("r000001", 0, current + 5),
+        Claim("r000009", 1, current + 30),
+        Claim("order", 1, current, True),
     ]
     results = [verdict.result for verdict in runtime.record_ground_truth(claims)]
     assert results == ["accepted", "updated", "pending", "invalid"]
-    record(runtime, 9)
+    record(runtime, 9, at=current)
     assert runtime.flush(SECONDS)
     found = {name: number for name, number in counts(runtime).items() if "truth" in name}
     assert found == {
@@ -442,3 +467,27 @@ def test_a_tested_app_drains_inline(settings: Callable[..., Settings], folder: P
     runtime.close()
     assert not data.exists()
     assert not folder.exists()
+
+
+def test_the_elected_process_keeps_the_store_small(start: Open) -> None:
+    """At its start, and then again and again: old rows go, their counts become one."""
+    runtime = start(background="external")
+    for number in range(3):
+        record(runtime, number, at=NOW)
+        assert runtime.flush(SECONDS)
+    assert len(stored(runtime)) == 3
+    runtime.work()
+    wait_for(lambda: stored(runtime) == set())
+    day = floor(NOW, DAY)
+    window = read_window(runtime.database, "fraud", "2", day, day + DAY)
+    assert window.n == 3
+    assert add_rollups(runtime.database, BINNING).n == 3
+
+
+def test_a_web_worker_leaves_the_store_to_the_worker(start: Open) -> None:
+    """With `external`, whatever is due."""
+    runtime = start(background="external")
+    record(runtime, 0, at=NOW)
+    assert runtime.flush(SECONDS)
+    time.sleep(4 * POLL_SECONDS)
+    assert stored(runtime) == {0}

@@ -6,7 +6,8 @@ from typing import Any
 from flask_mlmonitor.records import Gap, Row, Served
 from flask_mlmonitor.stats.binning import Binning, FeatureBins
 from flask_mlmonitor.stats.rollup import Rollup
-from flask_mlmonitor.store.recording import MINUTE, Batch, RollupKey
+from flask_mlmonitor.store.levels import MINUTE, floor
+from flask_mlmonitor.store.recording import Batch, RollupKey
 
 NOW = 1_700_000_040.0
 BINNING = Binning(
@@ -23,7 +24,7 @@ def row(key: str, *, external: str | None = None, time: float = NOW) -> tuple[An
 def batch_of_rows(rows: Sequence[tuple[Any, ...]], gaps: Sequence[Gap] = ()) -> Batch:
     """Make the batch of some rows, with the rollup that counts them."""
     served = [Served(0, key[0], NOW, 0, 0.01, False, [Row([2.5], 1, 0.75)]) for key in rows]
-    key = RollupKey("fraud", "2", BINNING.id, int(NOW // MINUTE) * MINUTE)
+    key = RollupKey("fraud", "2", BINNING.id, floor(NOW, MINUTE))
     return Batch(
         rows,
         {("fraud", "2"): (len(rows), len(rows))} if rows else {},
