@@ -23,6 +23,7 @@ from flask_mlmonitor.counters.faults import LOGGER, Faults
 from flask_mlmonitor.counters.requests import UNKNOWN, MonitorCounters, TruthCounters
 from flask_mlmonitor.counters.slots import Slot
 from flask_mlmonitor.exceptions import ConfigError, StoreError
+from flask_mlmonitor.forks import ProcessLock
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
@@ -40,7 +41,7 @@ WORKER_ROWS: Final = 10_000
 GOODBYE_SECONDS: Final = 2.0
 """How long a process that ends may go on moving what is journaled; the rest can wait."""
 
-_lock = threading.Lock()
+_lock: Final = ProcessLock()
 _runtimes: dict[tuple[int, Path], "Runtime"] = {}
 
 
@@ -270,8 +271,6 @@ def _check_sharing(runtime: Runtime, settings: Settings, folders: Folders) -> No
 
 
 def _after_fork() -> None:
-    global _lock
-    _lock = threading.Lock()
     for runtime in list(_runtimes.values()):
         runtime.database.forget()
     _runtimes.clear()
