@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the latencies."""
     parser = argparse.ArgumentParser(prog="catch_up", description=__doc__)
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--workers", default="gthread", help="gunicorn's worker class")
     parser.add_argument("--backlog", type=int, default=100_000, help="predictions that wait")
     parser.add_argument("--rate", type=float, default=100.0, help="requests per second")
     parser.add_argument("--idle", type=float, default=10.0, help="seconds without a backlog")
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rounds.append(_round(options, background, next(urls)))
     rows = [_row(background, rounds) for background, rounds in found.items()]
     heads = ("drained by", "p50 idle", "busy", "p95 idle", "busy", "p99 idle", "busy")
-    title = f"{options.store}, {options.backlog:,} predictions; ms, medians of {options.rounds}"
+    title = f"{options.backlog:,} predictions into {options.store}, {options.workers}; ms"
     print_table(title, (*heads, "p95 busy / idle", "limit", "seconds"), rows)
     return 0
 
@@ -77,7 +78,7 @@ def _round(options: argparse.Namespace, background: str, url: str) -> Round:
         folder = Path(name)
         traffic.baseline().save(folder / "baseline.json")
         waiting = _backlog(folder / "aside", options.backlog)
-        kind = ("--worker-class", "gthread", "--threads", "4")
+        kind = ("--worker-class", options.workers, "--threads", "4")
         server = stack.enter_context(Gunicorn(folder, *kind, settings=settings))
         server.get("/metrics")
         if background == "external":
