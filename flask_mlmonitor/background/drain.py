@@ -13,9 +13,10 @@ from flask_mlmonitor.background.batches import Meaning, batch_of, ids_of
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import MonitorCounters
+from flask_mlmonitor.counters.slots import EXHAUSTED
 from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.journal.frames import rows_of
-from flask_mlmonitor.journal.spool import Chunk, Segment, Spool, State
+from flask_mlmonitor.journal.spool import QUARANTINED, Chunk, Segment, Spool, State
 from flask_mlmonitor.records import Gap, Served
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.recording import (
@@ -101,12 +102,18 @@ class Drain:
                     if chunk.end:
                         self._finish(segment, chunk.state)
                     if chunk.state is State.FOREIGN:
-                        self._warn_of(path, "no segment of this version's format")
+                        self._warn_of(
+                            path,
+                            "no segment of this version's format. If a later version of "
+                            "flask-mlmonitor wrote it, that version will drain it",
+                        )
                     if chunk.state is not State.MORE:
                         break
         except FileNotFoundError:  # another drain finished it
             pass
         except OSError as error:  # one bad file is not in the way of the others
+            if error.errno in EXHAUSTED:
+                raise
             self._warn_of(path, str(error))
         except OffsetMoved:
             self._offsets = read_offsets(self._database)
@@ -160,6 +167,11 @@ class Drain:
 
     def _finish(self, segment: Segment, state: State) -> None:
         if state is State.CORRUPT:
+            LOGGER.error(
+                "%s is damaged: what could be read is stored, the rest is a gap. It is kept for a "
+                "week, as *%s.",
+                segment.path, QUARANTINED,
+            )  # fmt: skip
             segment.quarantine()
         else:
             segment.remove()
@@ -174,11 +186,7 @@ class Drain:
     def _warn_of(self, path: Path, problem: str) -> None:
         if path not in self._warned:
             self._warned.add(path)
-            LOGGER.warning(
-                "%s is left alone: %s. If a later version of flask-mlmonitor wrote it, that "
-                "version will drain it.",
-                path, problem,
-            )  # fmt: skip
+            LOGGER.warning("%s is left alone: %s.", path, problem)
 
     def _tidy_up(self) -> None:
         if self._removed:

@@ -80,11 +80,12 @@ def _observe(
 def _declaration(state: AppState, endpoint: Endpoint) -> Declaration:
     if isinstance(endpoint.version, str):
         return endpoint.declarations[endpoint.version]
-    with state.runtime.faults.guard("request"):
+    other = endpoint.declarations[OTHER]
+    with route_of(state, other).faults.guard("request"):
         version = endpoint.version()
         if version in endpoint.declarations:
             return endpoint.declarations[version]
-    return endpoint.declarations[OTHER]
+    return other
 
 
 _complained: set[tuple[str, str]] = set()

@@ -77,7 +77,10 @@ def _metrics() -> Response:
     refused = metrics_refusal(state) or _standstill(state)
     if refused is not None:
         return refused
-    body, content_type = render(state, request.headers.get("Accept"))
+    try:
+        body, content_type = render(state, request.headers.get("Accept"))
+    except OSError as error:  # a part of the counters would look as if they had been reset
+        return problem(503, "The counters cannot be read", str(error), {"Retry-After": "5"})
     return Response(body, content_type=content_type)
 
 
