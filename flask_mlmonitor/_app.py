@@ -3,7 +3,6 @@
 import difflib
 import os
 import re
-import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from flask_mlmonitor.background.runtime import Runtime, runtime_for
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError, one_of
-from flask_mlmonitor.forks import renew_after_fork
+from flask_mlmonitor.forks import ProcessLock
 from flask_mlmonitor.stats.baseline import Baseline
 
 EXTENSION: Final = "mlmonitor"
@@ -62,13 +61,7 @@ class AppState:
     _undeclared: dict[tuple[str, str], Declaration] = field(default_factory=dict)
     _runtime: Runtime | None = None
     _built: dict[Hashable, object] = field(default_factory=dict)
-    _opening: threading.RLock = field(default_factory=threading.RLock)
-
-    def __post_init__(self) -> None:
-        renew_after_fork(self._after_fork)
-
-    def _after_fork(self) -> None:
-        self._opening = threading.RLock()  # another thread of the parent may have held it
+    _opening: ProcessLock = field(default_factory=ProcessLock)
 
     @property
     def runtime(self) -> Runtime:

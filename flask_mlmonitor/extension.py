@@ -18,6 +18,7 @@ from flask_mlmonitor._app import (
     declare,
     load_baseline,
 )
+from flask_mlmonitor._evaluations import evaluate_now, schedule_of
 from flask_mlmonitor.background.folders import check_folders
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
@@ -30,7 +31,9 @@ from flask_mlmonitor.request.by_hand import record_by_hand
 from flask_mlmonitor.request.endpoint import Concerns, Endpoint, Fallback, Version
 from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.prediction import Monitored, endpoints_of, monitor_view, prepare
+from flask_mlmonitor.request.privacy import warn_of_unknown
 from flask_mlmonitor.request.route import route_of
+from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.truth.recording import record_value
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
 
@@ -78,7 +81,9 @@ class MLMonitor:
             raise ConfigError("init_app", app.name, "call it once for an app")
         settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
         check_folders(settings)
-        _check_effect(settings)
+        if settings.without_effect:
+            names = ", ".join(settings.without_effect)
+            LOGGER.warning("These keys have no effect in this version: %s.", names)
         reference = weakref.ref(app)
         state = AppState(
             reference,
@@ -297,6 +302,22 @@ class MLMonitor:
         """
         return record_value(current_state(), prediction_id, value, time)
 
+    def evaluate(
+        self, model: str | None = None, *, at: datetime | None = None
+    ) -> tuple[Evaluation, ...]:
+        """Judge every window of the app's models now, in this process, and store the results.
+
+        The elected process does so by itself, each time the shortest window ends.
+
+        :param model: one of the app's models; all of them by default.
+        :param at: as of when, an aware datetime; the minute that it lies in counts too.
+        :return: one for each model, version and window.
+        :raises ConfigError: for an unknown model, or a time without a time zone.
+        :raises StoreUnavailable: when the store does not answer.
+        """
+        state = current_state()
+        return evaluate_now(state, model, at) if state.settings.enabled else ()
+
     def flush(self, timeout: float = 10.0) -> bool:
         """Move what is journaled into the store.
 
@@ -328,18 +349,6 @@ def _declared_by(app: Flask | None) -> list[Declaration]:
     return [one for endpoint in endpoints_of(app) for one in endpoint.declarations.values()]
 
 
-def _check_effect(settings: Settings) -> None:
-    """Refuse to promise privacy that this version does not give; warn of the other keys."""
-    remedy = "this version records every feature as it is sent; leave it out with features="
-    for names in (settings.redact, settings.hash):
-        if names:
-            raise ConfigError("MLMONITOR_REDACT and MLMONITOR_HASH", names, remedy)
-    if settings.without_effect:
-        LOGGER.warning(
-            "These keys have no effect in this version: %s.", ", ".join(settings.without_effect)
-        )
-
-
 def _open(state: AppState) -> None:
     try:
         runtime = state.runtime
@@ -348,10 +357,12 @@ def _open(state: AppState) -> None:
         return
     with runtime.faults.guard("request"):
         warn_of_clash(state)
+        warn_of_unknown(state)
         # Made now, so that every counter exists at 0 before there is anything to count.
         TruthCounters(runtime.slot, UNKNOWN)
         for declaration in state.declarations():
             route_of(state, declaration)
             TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))
+        runtime.schedules.setdefault(state.name, schedule_of(state))
         for endpoint in endpoints_of(state.app()):
             prepare(state, endpoint)

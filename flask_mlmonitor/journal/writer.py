@@ -12,7 +12,7 @@ from typing import Final, Literal
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.forks import renew_after_fork
 from flask_mlmonitor.journal.discarding import Discarded, discard_oldest
-from flask_mlmonitor.journal.frames import RecordTooLarge, encode, encode_head
+from flask_mlmonitor.journal.frames import RecordTooLarge, encode, encode_head, rows_in
 from flask_mlmonitor.journal.losses import Losses
 from flask_mlmonitor.journal.opening import (
     System,
@@ -184,7 +184,9 @@ class Journal:
             lost = bool(self._losses)
             if lost:
                 frame = self._losses.frames() + frame
-            if self._system.write(self._fd, frame) < len(frame):
+            written = self._system.write(self._fd, frame)
+            if written < len(frame):
+                rows -= self._kept(frame[:written])
                 raise OSError(errno.ENOSPC, "a part of a frame was written")
         except OSError as error:
             self._fail(error)
@@ -201,6 +203,13 @@ class Journal:
             self._delay = FIRST_DELAY
             self.error = None
         return True
+
+    def _kept(self, part: bytes) -> int:
+        """Return how many rows are in the whole frames of *part*: a drain will find them."""
+        rows = rows_in(part)
+        if rows:
+            self._left -= len(part)  # the segment is not an empty one
+        return rows
 
     def _rotate(self) -> None:
         self._seal()

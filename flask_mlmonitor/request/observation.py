@@ -181,13 +181,13 @@ class Observation:
         latency = None if self._started is None else time.perf_counter() - self._started
         route, concerns = self.route, self.endpoint.concerns
         environ = self._request.environ
-        recorded = False
+        stored = False
         fell_back = outcome.reason >= 0 and concerns.fall_back
         if outcome is not SUCCESS or _REASON in environ:
             outcome = self._settled(outcome)
         try:
             if concerns.record:
-                recorded = self._record(outcome, outputs, latency)
+                stored = self._record(outcome, outputs, latency)
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("journal", fault)
         try:
@@ -203,7 +203,7 @@ class Observation:
             route.faults.happened("counters", fault)
         try:
             headers = environ.get(SIGNATURE, {})
-            if recorded:  # who holds an id finds its prediction in the store
+            if stored:  # who holds an id finds its prediction in the store
                 headers[ID_HEADER] = self.id
             if concerns.fall_back:
                 headers[SOURCE_HEADER] = outcome.source
@@ -213,7 +213,7 @@ class Observation:
             route.faults.happened("request", fault)
         if fell_back:
             with route.faults.guard("signal"):
-                self._tell_fallback(FALLBACK_REASONS[outcome.reason])
+                self._tell_fallback(FALLBACK_REASONS[outcome.reason], self.id if stored else None)
 
     def _settled(self, outcome: Outcome) -> Outcome:
         """Tell who else watches this request that the fallback answered, or hear of it."""
@@ -224,6 +224,7 @@ class Observation:
 
     def _record(self, outcome: Outcome, outputs: Sequence[Output], latency: float | None) -> bool:
         route = self.route
+        stored = route.stores(self.id)
         served = Served(
             route.schema,
             self.id,
@@ -235,15 +236,16 @@ class Observation:
             external_id_of(self._request.environ, self.payload),
             outcome.error,
             outcome.reason,
+            stored=stored,
         )
-        recorded = route.journal.append(served)
-        if recorded and signals.prediction_recorded.receivers:
+        stored = route.journal.append(served) and stored
+        if stored and signals.prediction_recorded.receivers:
             with route.faults.guard("signal"):
                 self._tell_recorded(outcome, served)
         if not route.runtime.running:
             with route.faults.guard("drain"):
                 route.runtime.stand_in()
-        return recorded
+        return stored
 
     def _tell_recorded(self, outcome: Outcome, served: Served) -> None:
         for number, row in enumerate(served.rows):
@@ -267,13 +269,13 @@ class Observation:
             status=STATUSES[outcome.status],
         )
 
-    def _tell_fallback(self, reason: str) -> None:
+    def _tell_fallback(self, reason: str, prediction_id: str | None) -> None:
         if signals.fallback_used.receivers:
             model, version = self.route.owner
             signals.fallback_used.send(
                 self.route.app,
                 model=model,
                 version=version,
-                prediction_id=self.id,
+                prediction_id=prediction_id,
                 reason=reason,
             )

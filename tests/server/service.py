@@ -5,9 +5,13 @@ Its instance folder is ``$SERVICE_FOLDER``; a ``baseline.json`` in there is its 
 
 import os
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
-from flask import Flask, Response
+import psutil
+from flask import Flask, Response, request
 
 from flask_mlmonitor import MLMonitor
 
@@ -28,9 +32,27 @@ def create_app() -> Flask:
     def predict() -> dict[str, object]:
         return {"prediction": True, "probability": 0.75}
 
+    @app.post("/late/<float:seconds>")
+    @monitor.prediction("late", timeout=0.1, fallback=lambda seconds: {"prediction": seconds})
+    def late(seconds: float) -> dict[str, object]:
+        time.sleep(seconds)
+        return {"prediction": len(request.get_data())}
+
     @app.get("/heavy")
     def heavy() -> list[str]:
         return [name for name in HEAVY if name in sys.modules]
+
+    @app.get("/inside")
+    def inside() -> dict[str, list[str]]:
+        return {
+            "threads": [thread.name for thread in threading.enumerate()],
+            "files": [file.path for file in psutil.Process().open_files()],
+        }
+
+    @app.get("/stall")
+    def stall() -> str:
+        time.sleep(60)
+        return "too late"
 
     @app.after_request
     def sign(response: Response) -> Response:
@@ -38,3 +60,21 @@ def create_app() -> Flask:
         return response
 
     return app
+
+
+def create_with_a2wsgi() -> Any:
+    """Make the service as an ASGI application."""
+    from a2wsgi import WSGIMiddleware
+
+    return WSGIMiddleware(create_app())  # type: ignore[arg-type]
+
+
+def create_with_asgiref() -> Any:
+    """Make the service as an ASGI application, by another adapter."""
+    from asgiref.wsgi import WsgiToAsgi
+
+    return WsgiToAsgi(create_app())  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    create_app().run(port=int(sys.argv[1]))
