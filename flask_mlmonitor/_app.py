@@ -3,9 +3,8 @@
 import difflib
 import os
 import re
-import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from flask_mlmonitor.background.runtime import Runtime, runtime_for
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError, one_of
-from flask_mlmonitor.forks import renew_after_fork
+from flask_mlmonitor.forks import ProcessLock
 from flask_mlmonitor.stats.baseline import Baseline
 
 EXTENSION: Final = "mlmonitor"
@@ -25,6 +24,7 @@ TASKS: Final = ("classification", "regression")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BaselineOrPath = Baseline | str | Path | None
 Authorize = Callable[[Request], object]
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
@@ -60,14 +60,8 @@ class AppState:
     problem: str | None = None
     _undeclared: dict[tuple[str, str], Declaration] = field(default_factory=dict)
     _runtime: Runtime | None = None
-    _built: dict[Declaration, object] = field(default_factory=dict)
-    _opening: threading.RLock = field(default_factory=threading.RLock)
-
-    def __post_init__(self) -> None:
-        renew_after_fork(self._after_fork)
-
-    def _after_fork(self) -> None:
-        self._opening = threading.RLock()  # another thread of the parent may have held it
+    _built: dict[Hashable, object] = field(default_factory=dict)
+    _opening: ProcessLock = field(default_factory=ProcessLock)
 
     @property
     def runtime(self) -> Runtime:
@@ -91,17 +85,17 @@ class AppState:
                 self.problem = None
             return self._runtime
 
-    def built(self, declaration: Declaration, make: Callable[["AppState", Declaration], T]) -> T:
-        """Return what *make* built for a declaration in this process, built at first use."""
+    def built(self, key: K, make: Callable[["AppState", K], T]) -> T:
+        """Return what *make* built for *key* in this process, built at first use."""
         runtime = self._runtime
         if runtime is None or runtime.pid != os.getpid():
             self._open()
-        known = self._built.get(declaration)
+        known = self._built.get(key)
         if known is None:
             with self._opening:
-                known = self._built.get(declaration)
+                known = self._built.get(key)
                 if known is None:
-                    known = self._built[declaration] = make(self, declaration)
+                    known = self._built[key] = make(self, key)
         return cast("T", known)
 
     def declarations(self) -> list[Declaration]:

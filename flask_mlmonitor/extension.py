@@ -18,6 +18,7 @@ from flask_mlmonitor._app import (
     declare,
     load_baseline,
 )
+from flask_mlmonitor._evaluations import evaluate_now, schedule_of
 from flask_mlmonitor.background.folders import check_folders
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
@@ -29,8 +30,10 @@ from flask_mlmonitor.request.boundary import Boundary
 from flask_mlmonitor.request.by_hand import record_by_hand
 from flask_mlmonitor.request.endpoint import Concerns, Endpoint, Fallback, Version
 from flask_mlmonitor.request.ids import new_id
-from flask_mlmonitor.request.prediction import Monitored, declared_by, monitor_view
+from flask_mlmonitor.request.prediction import Monitored, endpoints_of, monitor_view, prepare
+from flask_mlmonitor.request.privacy import warn_of_unknown
 from flask_mlmonitor.request.route import route_of
+from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.truth.recording import record_value
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
 
@@ -78,7 +81,9 @@ class MLMonitor:
             raise ConfigError("init_app", app.name, "call it once for an app")
         settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
         check_folders(settings)
-        _check_effect(settings)
+        if settings.without_effect:
+            names = ", ".join(settings.without_effect)
+            LOGGER.warning("These keys have no effect in this version: %s.", names)
         reference = weakref.ref(app)
         state = AppState(
             reference,
@@ -86,7 +91,7 @@ class MLMonitor:
             Path(app.root_path),
             settings,
             self._registered,
-            lambda: declared_by(reference()),
+            lambda: _declared_by(reference()),
             self._authorize,
         )
         for declaration in self._early:
@@ -107,6 +112,7 @@ class MLMonitor:
         task: str | None = None,
         baseline: BaselineOrPath = None,
         fallback: Fallback | None = None,
+        timeout: float | None = None,
         on_invalid: str = "flag",
         on_nan: str = "error",
         strict: bool = False,
@@ -122,7 +128,9 @@ class MLMonitor:
         :param task: "classification" or "regression"; the baseline's by default.
         :param baseline: a :class:`Baseline`, or its path below the app's root.
         :param fallback: a callable with the view's arguments, or an object with
-            ``predict(rows)``; also spelled ``@view.fallback``.
+            ``predict(rows)``; also spelled ``@view.fallback``. With it comes a circuit breaker.
+        :param timeout: seconds that the view may take, in a thread of its own; then the fallback
+            answers, or a 504.
         :param on_invalid: "flag" (count and go on), "fallback" or "reject" (422).
         :param on_nan: "error" (500) or "flag"; with a fallback, the fallback answers.
         :param strict: let *on_invalid* act on ranges, unseen categories and extra fields too.
@@ -141,6 +149,7 @@ class MLMonitor:
                 task=task,
                 baseline=baseline,
                 fallback=fallback,
+                timeout=timeout,
                 on_invalid=on_invalid,
                 on_nan=on_nan,
                 strict=strict,
@@ -206,15 +215,22 @@ class MLMonitor:
         )
 
     def with_fallback(
-        self, model: str, fallback: Fallback, *, version: str = "1", on_nan: str = "error"
+        self,
+        model: str,
+        fallback: Fallback,
+        *,
+        version: str = "1",
+        timeout: float | None = None,
+        on_nan: str = "error",
     ) -> Callable[[Callable[P, R]], Monitored[P, R]]:
-        """Only answer by *fallback* when a view fails or predicts NaN, and count it."""
+        """Only answer by *fallback* when a view fails, is late or predicts NaN, and count it."""
         return self._monitored(
             Endpoint(
                 model=model,
                 concerns=Concerns(fall_back=True),
                 version=version,
                 fallback=fallback,
+                timeout=timeout,
                 on_nan=on_nan,
             )
         )
@@ -286,6 +302,22 @@ class MLMonitor:
         """
         return record_value(current_state(), prediction_id, value, time)
 
+    def evaluate(
+        self, model: str | None = None, *, at: datetime | None = None
+    ) -> tuple[Evaluation, ...]:
+        """Judge every window of the app's models now, in this process, and store the results.
+
+        The elected process does so by itself, each time the shortest window ends.
+
+        :param model: one of the app's models; all of them by default.
+        :param at: as of when, an aware datetime; the minute that it lies in counts too.
+        :return: one for each model, version and window.
+        :raises ConfigError: for an unknown model, or a time without a time zone.
+        :raises StoreUnavailable: when the store does not answer.
+        """
+        state = current_state()
+        return evaluate_now(state, model, at) if state.settings.enabled else ()
+
     def flush(self, timeout: float = 10.0) -> bool:
         """Move what is journaled into the store.
 
@@ -313,16 +345,8 @@ class MLMonitor:
                 load_baseline(declaration.baseline, self._root)
 
 
-def _check_effect(settings: Settings) -> None:
-    """Refuse to promise privacy that this version does not give; warn of the other keys."""
-    remedy = "this version records every feature as it is sent; leave it out with features="
-    for names in (settings.redact, settings.hash):
-        if names:
-            raise ConfigError("MLMONITOR_REDACT and MLMONITOR_HASH", names, remedy)
-    if settings.without_effect:
-        LOGGER.warning(
-            "These keys have no effect in this version: %s.", ", ".join(settings.without_effect)
-        )
+def _declared_by(app: Flask | None) -> list[Declaration]:
+    return [one for endpoint in endpoints_of(app) for one in endpoint.declarations.values()]
 
 
 def _open(state: AppState) -> None:
@@ -333,8 +357,12 @@ def _open(state: AppState) -> None:
         return
     with runtime.faults.guard("request"):
         warn_of_clash(state)
+        warn_of_unknown(state)
         # Made now, so that every counter exists at 0 before there is anything to count.
         TruthCounters(runtime.slot, UNKNOWN)
         for declaration in state.declarations():
             route_of(state, declaration)
             TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))
+        runtime.schedules.setdefault(state.name, schedule_of(state))
+        for endpoint in endpoints_of(state.app()):
+            prepare(state, endpoint)

@@ -2,9 +2,35 @@
 
 import contextlib
 import os
+import threading
 import weakref
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, Final
+
+
+class ProcessLock:
+    """A reentrant lock of each process's own, made when that process first needs it.
+
+    One that was made before a fork may be held in the child for ever. And one that was made
+    before gevent patched :mod:`threading` is none for its greenlets: the second one to ask for it
+    stops them all, or is let in. Gunicorn's gevent workers under ``--preload`` are such a case.
+    """
+
+    def __init__(self) -> None:
+        self._locks: dict[int, threading.RLock] = {}
+
+    def __enter__(self) -> None:
+        self._locks.setdefault(os.getpid(), threading.RLock()).acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._locks[os.getpid()].release()
+
 
 _renewals: Final[set[weakref.WeakMethod[Callable[[], Any]]]] = set()
 

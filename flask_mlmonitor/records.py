@@ -47,8 +47,11 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     :param values: in the order of the schema's features; ``None`` is null or absent.
     :param prediction: a number, string or boolean; ``None`` where there is none.
     :param probability: P(positive), a list in the order of the classes, or class -> P.
-    :param extra: recorded fields that the schema does not know.
-    :param absent: indices into *values* of the fields that were not sent at all.
+    :param extra: recorded fields that the schema does not know; empty where none is recorded of
+        those that were sent.
+    :param absent: indices into *values* of the fields that were not sent at all, or are redacted.
+    :param cells: for the fields that are redacted or hashed, the index into *values* and the cell
+        of the feature's bins that the value fell into.
     """
 
     values: Sequence[Any]
@@ -56,9 +59,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     probability: Any = None
     extra: Mapping[str, Any] | None = None
     absent: Sequence[int] | None = None
+    cells: Sequence[tuple[int, int]] | None = None
 
     def features(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return the features by name, without those that were not sent.
+        """Return the features by name, without those that were not sent or are redacted.
 
         >>> Row([41, None], absent=[1]).features(["age", "plan"])
         {'age': 41}
@@ -72,7 +76,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Served(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="s"):
-    """One request as the journal keeps it: n predictions under one id.
+    """One request, or a part of it, as the journal keeps it: n predictions under one id.
 
     :param schema: the number of its schema in the segment.
     :param id: the request's; row *i* of a batch is ``<id>:i``.
@@ -83,6 +87,8 @@ class Served(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="s"):
     :param error: index into :data:`ERROR_TYPES`, or -1.
     :param reason: index into :data:`FALLBACK_REASONS`, or -1.
     :param truncated: the features were too large and left out.
+    :param first: the number of its first row; above 0 in the later parts of a large batch.
+    :param stored: whether the store keeps its rows, or only their counts.
     """
 
     schema: int
@@ -96,6 +102,8 @@ class Served(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="s"):
     error: int = -1
     reason: int = -1
     truncated: bool = False
+    first: int = 0
+    stored: bool = True
 
 
 class Schema(msgspec.Struct, frozen=True, array_like=True, tag="f"):

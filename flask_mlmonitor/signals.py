@@ -11,12 +11,21 @@ from blinker import Namespace
 _signals = Namespace()
 
 prediction_recorded: Final = _signals.signal("prediction-recorded")
-"""A prediction was journaled. *prediction* is the :class:`~flask_mlmonitor.records.Prediction`."""
+"""A prediction was journaled and will be stored. *prediction* is the
+:class:`~flask_mlmonitor.records.Prediction`."""
 
 fallback_used: Final = _signals.signal("fallback-used")
-"""The fallback answered. *model*, *version*, *prediction_id* and *reason*, one of
-:data:`~flask_mlmonitor.records.FALLBACK_REASONS`."""
+"""The fallback answered. *model*, *version*, *prediction_id* (``None`` where it is not stored) and
+*reason*, one of :data:`~flask_mlmonitor.records.FALLBACK_REASONS`."""
 
 ground_truth_recorded: Final = _signals.signal("ground-truth-recorded")
 """Ground truth was stored. *ground_truth* is a :class:`~flask_mlmonitor.records.GroundTruth`;
 *result* is "accepted", "updated" or "pending"."""
+
+evaluation_finished: Final = _signals.signal("evaluation-finished")
+"""A window was judged and stored, in the elected process. *evaluation* is an
+:class:`~flask_mlmonitor.stats.evaluation.Evaluation`."""
+
+drift_detected: Final = _signals.signal("drift-detected")
+"""Features that had not drifted in the window before have now. *evaluation* as above; *features*
+are their names, the furthest first."""

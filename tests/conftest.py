@@ -32,6 +32,9 @@ TALLIED = {
     "ml_validation_failures_total": ("failures", "feature", "rule"),
     "ml_prediction_latency_seconds_count": ("timed",),
     "ml_predictions_in_progress": ("in progress",),
+    "ml_circuit_open": ("circuit open",),
+    "ml_abandoned_calls_total": ("abandoned",),
+    "ml_abandoned_calls_in_progress": ("abandoned in progress",),
     "mlmonitor_internal_errors_total": ("faults", "where"),
     "mlmonitor_records_dropped_total": ("dropped", "reason"),
 }

@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
 
+import psutil
+
 from tests.missing import missing
 
 SECONDS: Final = 30.0
@@ -59,6 +61,16 @@ class Postgres:
     def running(self) -> bool:
         """Whether it is started."""
         return self._server is not None
+
+    @property
+    def pid(self) -> int:
+        """The process that takes connections."""
+        assert self._server is not None
+        return self._server.pid
+
+    def processes(self) -> list[int]:
+        """Return the server's processes, those of its connections too."""
+        return [self.pid, *(one.pid for one in psutil.Process(self.pid).children())]
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

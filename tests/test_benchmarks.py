@@ -11,10 +11,14 @@ from tests.missing import missing
 
 ROOT = Path(__file__).parents[1]
 TINY = {
+    "alarms": "--days 1 --baselines 2 --changes 2",
+    "calls": "--requests 20 --rounds 1",
     "counters": "--requests 100 --rounds 1 --tails 100",
     "drain": "--predictions 500 --rounds 1 --idle 0.1",
     "endurance": "--predictions 300 --kills 2 --workers 2",
     "journal": "--appends 200 --rounds 1",
+    "outage": "--seconds 2 --rate 40 --workers 2",
+    "privacy": "--predictions 20 --rounds 1",
     "request_path": "--requests 20 --rounds 1",
     "startup": "--rounds 1",
     "windows": "--features 10 --days 2 --minutes 90 --hours 1 --rows 500 --rounds 1",

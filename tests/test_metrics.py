@@ -22,9 +22,13 @@ from tests.scraping import LABELS, MODEL, OPENMETRICS, SUFFIXES, predict, sample
 
 def test_every_metric(serve: "Serve", baseline: Baseline, customer: dict[str, Any]) -> None:
     """Each one of the table, of its kind, with exactly its labels and its help; and no other."""
-    service = serve(predict, baseline=baseline)
+    service = serve(predict, baseline=baseline, timeout=20, fallback=predict)
     key = service.post(customer).headers["X-Prediction-ID"]
     service.client.post("/mlmonitor/ground-truth", json={"prediction_id": key, "value": 1})
+    for _ in range(210):
+        service.post(customer)
+    with service.app.app_context():
+        service.monitor.evaluate()
     families = scrape(service)
 
     assert set(families) == {metric.name.removesuffix("_total") for metric in METRICS}
@@ -40,7 +44,7 @@ def test_every_metric(serve: "Serve", baseline: Baseline, customer: dict[str, An
 
 def test_children_exist_from_the_start(serve: "Serve", baseline: Baseline) -> None:
     """At 0, before the first prediction of a model: else `rate()` would miss the first error."""
-    service = serve(predict, baseline=baseline)
+    service = serve(predict, baseline=baseline, timeout=20, fallback=predict)
     service.monitor.register("churn", version="7")
     families = scrape(service)
     found = samples(families)
@@ -67,6 +71,9 @@ def test_children_exist_from_the_start(serve: "Serve", baseline: Baseline) -> No
         ("ml_prediction_latency_seconds_count", MODEL),
         ("ml_ground_truth_delay_seconds_count", MODEL),
         ("ml_predictions_in_progress", MODEL),
+        ("ml_circuit_open", MODEL),
+        ("ml_abandoned_calls_total", MODEL),
+        ("ml_abandoned_calls_in_progress", MODEL),
         ("ml_requests_per_second", MODEL),
         ("mlmonitor_internal_errors_total", {"where": "journal"}),
         ("mlmonitor_records_dropped_total", {"reason": "journal_full"}),

@@ -62,7 +62,7 @@ def batch_of(records: Iterable[Served | Gap], meanings: Sequence[Meaning], clock
         meaning = meanings[number]
         owner = (meaning.model, meaning.version)
         served = [record for record, _ in timed]
-        rows += rows_of(timed, meaning)
+        rows += rows_of([pair for pair in timed if pair[0].stored], meaning)
         totals[owner] = _add(totals.get(owner, (0, 0)), served)
         definitions[meaning.binning.id] = meaning.definition
         key = RollupKey(*owner, meaning.binning.id, minute)
@@ -79,7 +79,8 @@ def ids_of(record: Served) -> list[str]:
     ['order-7']
     """
     if record.batch or len(record.rows) > 1:
-        return [f"{record.id}:{number}" for number in range(len(record.rows) or 1)]
+        first = record.first
+        return [f"{record.id}:{number}" for number in range(first, first + (len(record.rows) or 1))]
     return [record.id]
 
 
@@ -129,5 +130,5 @@ def _json(values: Sequence[Any]) -> list[str]:
 
 def _add(total: tuple[int, int], served: Sequence[Served]) -> tuple[int, int]:
     count = sum([len(record.rows) or 1 for record in served])
-    answered = sum([len(record.rows) for record in served if record.status in _ANSWERED])
+    answered = sum([len(r.rows) for r in served if r.status in _ANSWERED and r.stored])
     return total[0] + count, total[1] + answered

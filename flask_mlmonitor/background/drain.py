@@ -1,21 +1,22 @@
 """From the spool to the store: each record once, whoever drains."""
 
 import contextlib
-import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
+from flask_mlmonitor.background.backlog import Backlog, backlog_of
 from flask_mlmonitor.background.batches import Meaning, batch_of, ids_of
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import MonitorCounters
+from flask_mlmonitor.counters.slots import EXHAUSTED
 from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.journal.frames import rows_of
-from flask_mlmonitor.journal.spool import Chunk, Segment, Spool, State
+from flask_mlmonitor.journal.spool import QUARANTINED, Chunk, Segment, Spool, State
 from flask_mlmonitor.records import Gap, Served
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.recording import (
@@ -34,13 +35,6 @@ FORGET_SECONDS: Final = 600.0
 """How long the offset of a removed segment is kept: another drain may still have it open."""
 
 _meaning: Final = lru_cache(maxsize=256)(Meaning)
-
-
-class Backlog(NamedTuple):
-    """What waits in the spool: its bytes, and the age of the oldest record in seconds."""
-
-    size: int
-    lag: float
 
 
 class Drain:
@@ -94,22 +88,7 @@ class Drain:
 
     def backlog(self) -> Backlog:
         """Return what waits in the spool, as the store's offsets have it."""
-        offsets = read_offsets(self._database)
-        size, oldest = 0, math.inf
-        for path in self._spool.segments():
-            try:
-                with Segment(path) as segment:
-                    if segment.foreign:
-                        continue
-                    offset = max(offsets.get(path.name, 0), segment.start)
-                    waiting = path.stat().st_size - offset
-                    if waiting > 0:
-                        size += waiting
-                        waits = segment.read(offset, 1).records
-                        oldest = min([oldest, *(r.time for r in waits if isinstance(r, Served))])
-            except OSError:  # finished by another drain, or not to be read at all
-                continue
-        return Backlog(size, max(0.0, self._clock() - oldest))
+        return backlog_of(self._spool, self._database, self._clock)
 
     def _drain(self, path: Path, limit: int) -> int:
         moved = 0
@@ -123,12 +102,18 @@ class Drain:
                     if chunk.end:
                         self._finish(segment, chunk.state)
                     if chunk.state is State.FOREIGN:
-                        self._warn_of(path, "no segment of this version's format")
+                        self._warn_of(
+                            path,
+                            "no segment of this version's format. If a later version of "
+                            "flask-mlmonitor wrote it, that version will drain it",
+                        )
                     if chunk.state is not State.MORE:
                         break
         except FileNotFoundError:  # another drain finished it
             pass
         except OSError as error:  # one bad file is not in the way of the others
+            if error.errno in EXHAUSTED:
+                raise
             self._warn_of(path, str(error))
         except OffsetMoved:
             self._offsets = read_offsets(self._database)
@@ -182,6 +167,11 @@ class Drain:
 
     def _finish(self, segment: Segment, state: State) -> None:
         if state is State.CORRUPT:
+            LOGGER.error(
+                "%s is damaged: what could be read is stored, the rest is a gap. It is kept for a "
+                "week, as *%s.",
+                segment.path, QUARANTINED,
+            )  # fmt: skip
             segment.quarantine()
         else:
             segment.remove()
@@ -196,11 +186,7 @@ class Drain:
     def _warn_of(self, path: Path, problem: str) -> None:
         if path not in self._warned:
             self._warned.add(path)
-            LOGGER.warning(
-                "%s is left alone: %s. If a later version of flask-mlmonitor wrote it, that "
-                "version will drain it.",
-                path, problem,
-            )  # fmt: skip
+            LOGGER.warning("%s is left alone: %s.", path, problem)
 
     def _tidy_up(self) -> None:
         if self._removed:

@@ -46,6 +46,16 @@ class Folders:
         return cls(borrowed, url, borrowed=True)
 
     @classmethod
+    def expected(cls, settings: Settings) -> "Folders":
+        """Return what :meth:`of` would, and make nothing."""
+        data = settings.data_dir
+        if settings.data_dir_set or _writable(_nearest(data)):
+            return cls(data, _store_url(settings, data))
+        private = _private_path(data)
+        url = settings.store_url if settings.store_url_set else _store_in(private)
+        return cls(private, url, borrowed=True)
+
+    @classmethod
     def temporary(cls) -> "Folders":
         """Return a new folder for a test."""
         data = Path(tempfile.mkdtemp(prefix="mlmonitor-"))
@@ -94,9 +104,13 @@ def _writable(folder: Path) -> bool:
 
 def _private_folder(wanted: Path) -> Path:
     """Return a folder of this user's for *wanted*, the same in every worker."""
-    digest = hashlib.blake2s(str(wanted.absolute()).encode(), digest_size=4).hexdigest()
-    folder = Path(tempfile.gettempdir(), f"mlmonitor-{os.getuid()}-{digest}")
+    folder = _private_path(wanted)
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         return Path(tempfile.mkdtemp(prefix="mlmonitor-"))
     return folder
+
+
+def _private_path(wanted: Path) -> Path:
+    digest = hashlib.blake2s(str(wanted.absolute()).encode(), digest_size=4).hexdigest()
+    return Path(tempfile.gettempdir(), f"mlmonitor-{os.getuid()}-{digest}")

@@ -17,12 +17,14 @@ from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.folders import Folders
 from flask_mlmonitor.background.loop import Loop
 from flask_mlmonitor.background.maintenance import Maintenance
+from flask_mlmonitor.background.schedule import Schedule
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER, Faults
 from flask_mlmonitor.counters.requests import UNKNOWN, MonitorCounters, TruthCounters
 from flask_mlmonitor.counters.slots import Slot
 from flask_mlmonitor.exceptions import ConfigError, StoreError
+from flask_mlmonitor.forks import ProcessLock
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
@@ -40,7 +42,7 @@ WORKER_ROWS: Final = 10_000
 GOODBYE_SECONDS: Final = 2.0
 """How long a process that ends may go on moving what is journaled; the rest can wait."""
 
-_lock = threading.Lock()
+_lock: Final = ProcessLock()
 _runtimes: dict[tuple[int, Path], "Runtime"] = {}
 
 
@@ -57,11 +59,13 @@ class Runtime:
         self.slot = Slot(folders.data / "slots")
         self.counters = MonitorCounters(self.slot)
         self.faults = Faults(self.counters)
+        self.discreet_faults = Faults(self.counters, discreet=True)
         self.spool = Spool(folders.data / "spool")
         self.journal = Journal(
             self.spool.path,
             max_bytes=settings.journal_max_bytes,
             full=settings.journal_full,
+            synced=settings.durability == "interval",
             on_drop=self._dropped,
         )
         self.database = open_store(folders.store_url)
@@ -77,6 +81,10 @@ class Runtime:
         self._rows = WEB_ROWS
         self.loop = Loop(self._turn, self.faults, task="drain", rest=POLL_SECONDS, duty=WEB_DUTY)
         self.upkeep = Loop(self._look_after, self.faults, task="journal", rest=UPKEEP_SECONDS)
+        self.evaluation = Loop(
+            self._evaluate, self.faults, task="evaluation", rest=settings.evaluation_interval
+        )
+        self.schedules: dict[str, Schedule] = {}
         self._closed = False
         self._drops = DropLog(self.journal)
 
@@ -95,7 +103,7 @@ class Runtime:
     @property
     def running(self) -> bool:
         """Whether the threads run."""
-        return self.loop.running and self.upkeep.running
+        return all(loop.running for loop in (self.loop, self.upkeep, self.evaluation))
 
     def stand_in(self) -> None:
         """After an append while no thread runs: in a test, move it to the store at once.
@@ -167,8 +175,11 @@ class Runtime:
         self._closed = True
         deadline = time.monotonic() + GOODBYE_SECONDS
         self.loop.stop(GOODBYE_SECONDS)
-        self.upkeep.stop(max(0.0, deadline - time.monotonic()))
+        for loop in (self.upkeep, self.evaluation):
+            loop.stop(max(0.0, deadline - time.monotonic()))
         self.journal.close()
+        with self.faults.guard("journal"):
+            self.journal.sync()
         if self._draining.acquire(timeout=max(0.0, deadline - time.monotonic())):
             try:
                 self._last_turn(deadline)
@@ -184,7 +195,7 @@ class Runtime:
             _runtimes.pop((self.pid, self.folders.data), None)
 
     def _start_loops(self) -> None:
-        for loop in (self.loop, self.upkeep):
+        for loop in (self.loop, self.upkeep, self.evaluation):
             with self.faults.guard("background"):  # without them app and journal go on
                 loop.start()
 
@@ -205,7 +216,20 @@ class Runtime:
         with self.faults.guard("counters"):
             self.slot.flush()
         self.journal.heartbeat()
+        with self.faults.guard("journal"):
+            self.journal.sync()
         self._drops.tell_end()
+        return False
+
+    def waits_for(self, moment: float) -> bool:
+        """Return whether predictions of before *moment* still wait to be stored."""
+        backlog = self.drain.backlog()
+        return backlog.size > 0 and time.time() - backlog.lag < moment
+
+    def _evaluate(self) -> bool:
+        if self._drains and self.election.win():
+            for schedule in list(self.schedules.values()):
+                schedule.turn()
         return False
 
     def _turn(self) -> bool:
@@ -265,8 +289,6 @@ def _check_sharing(runtime: Runtime, settings: Settings, folders: Folders) -> No
 
 
 def _after_fork() -> None:
-    global _lock
-    _lock = threading.Lock()
     for runtime in list(_runtimes.values()):
         runtime.database.forget()
     _runtimes.clear()

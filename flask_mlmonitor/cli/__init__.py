@@ -2,7 +2,9 @@
 
 from flask_mlmonitor.cli import (
     baseline,
+    doctor,
     drift,
+    evaluate,
     export,
     ground_truth,
     prune,
@@ -14,7 +16,9 @@ from flask_mlmonitor.cli.group import cli
 __all__ = [
     "baseline",
     "cli",
+    "doctor",
     "drift",
+    "evaluate",
     "export",
     "ground_truth",
     "prune",

@@ -32,11 +32,19 @@ class Guard:
         return True
 
 
-class Faults:
-    """Counts every fault of the monitor, and logs each kind once in a process."""
+class Withheld(Exception):
+    """Stands in the log for an exception whose message may hold a private value."""
 
-    def __init__(self, counters: MonitorCounters) -> None:
+
+class Faults:
+    """Counts every fault of the monitor, and logs each kind once in a process.
+
+    :param discreet: log where and of what class a fault was, without its message.
+    """
+
+    def __init__(self, counters: MonitorCounters, *, discreet: bool = False) -> None:
         self._counters = counters
+        self._discreet = discreet
         self._logged: set[tuple[str, str]] = set()
         self._guards = {where: Guard(self, where) for where in WHERES}
 
@@ -55,5 +63,11 @@ class Faults:
                 "A fault of the monitor (%s); the request was not affected. "
                 "Counted in mlmonitor_internal_errors_total, logged once.",
                 where,
-                exc_info=error,
+                exc_info=self.shown(error),
             )
+
+    def shown(self, error: BaseException) -> BaseException:
+        """Return what the log may show of an exception."""
+        if not self._discreet:
+            return error
+        return Withheld(type(error).__name__).with_traceback(error.__traceback__)

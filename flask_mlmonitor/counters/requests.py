@@ -129,23 +129,45 @@ class RequestCounters:
         self._slot.write(self._block, self._rare_cells, self._rare)
 
 
-class MonitorCounters:
+class Cells:
+    """A few cells of one owner, which exist at 0 from now on."""
+
+    def __init__(self, slot: Slot, owner: Owner, names: Sequence[Name]) -> None:
+        self._slot = slot
+        self._block = slot.block(owner, names)
+
+    def add(self, *name: str, amount: float = 1) -> None:
+        """Count *amount* under a name.
+
+        :raises OSError: when the slot's file cannot be written; it is counted all the same.
+        """
+        _add(self._slot, self._block, name, amount)
+
+
+class MonitorCounters(Cells):
     """The monitor's own cells: its faults, what it dropped, and the ground truth it was given."""
 
     def __init__(self, slot: Slot) -> None:
-        self._slot = slot
-        self._block = slot.block(
-            MONITOR,
-            [
-                *(("internal_errors", where) for where in WHERES),
-                *(("dropped", reason) for reason in DROP_REASONS),
-                ("torn",),
-            ],
-        )
+        names: list[Name] = [
+            *(("internal_errors", where) for where in WHERES),
+            *(("dropped", reason) for reason in DROP_REASONS),
+            ("torn",),
+        ]
+        super().__init__(slot, MONITOR, names)
 
-    def add(self, *name: str, amount: float = 1) -> None:
-        """Count *amount* under a name."""
-        _add(self._slot, self._block, name, amount)
+
+class CircuitCounters(Cells):
+    """Whether the circuit of a model with a fallback is open in this process."""
+
+    def __init__(self, slot: Slot, owner: Owner) -> None:
+        super().__init__(slot, owner, [("circuit_open",)])
+
+
+class AbandonedCounters(Cells):
+    """The calls of a view with a time limit that nobody waited for any more."""
+
+    def __init__(self, slot: Slot, owner: Owner) -> None:
+        super().__init__(slot, owner, [("abandoned",), ("abandoned_in_progress",)])
 
 
 class TruthCounters:

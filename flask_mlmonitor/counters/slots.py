@@ -1,6 +1,7 @@
 """One slot for each living process: a file of cells that its next owner goes on counting in."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import threading
@@ -13,7 +14,10 @@ from flask_mlmonitor.counters.cells import MAGIC, Block, Name, Owner, Unreadable
 from flask_mlmonitor.forks import renew_after_fork
 
 MOST_SLOTS: Final = 1024
-LIVE: Final = ("in_progress", "circuit_open")
+EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE)
+"""No more files can be opened: says nothing about the one that was to be."""
+
+LIVE: Final = ("in_progress", "circuit_open", "abandoned_in_progress")
 """The gauges: only the values of living processes mean anything."""
 
 
@@ -185,6 +189,8 @@ def read_slots(slot: Slot) -> Iterator[tuple[bool, list[Block] | None]]:
     """Yield each slot in the folder of *slot*: whether its process lives, and its blocks.
 
     The blocks are ``None`` where the file cannot be read; one bad file never hides another.
+
+    :raises OSError: when this process can open no more files: what it read would be too little.
     """
     own = slot.blocks()
     if own:
@@ -193,7 +199,9 @@ def read_slots(slot: Slot) -> Iterator[tuple[bool, list[Block] | None]]:
         if path.stem != str(slot.number):
             try:
                 blocks, _ = unpack(path.read_bytes())
-            except (OSError, UnreadableSlot):
+            except (OSError, UnreadableSlot) as error:
+                if isinstance(error, OSError) and error.errno in EXHAUSTED:
+                    raise
                 yield False, None
             else:
                 yield _lives(path.with_suffix(".lock")), blocks

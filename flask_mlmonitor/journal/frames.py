@@ -1,19 +1,21 @@
 """Bytes to records and back: each frame is a length, a CRC and msgpack.
 
 A segment is ``MLMJ``, the format's version, one frame with the :class:`Header`, one frame per
-schema, then a frame per request. Integers are little-endian, 32 bits, unsigned.
+schema, then a frame per request, or several for a large batch. Integers are little-endian,
+32 bits, unsigned.
 """
 
 import os
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import msgspec
+from msgspec.structs import replace
 
 from flask_mlmonitor.journal.plain import convert, plain
 from flask_mlmonitor.records import Gap, Row, Schema, Served
@@ -21,6 +23,7 @@ from flask_mlmonitor.records import Gap, Row, Schema, Served
 MAGIC: Final = b"MLMJ"
 FORMAT_VERSION: Final = 1
 MAX_RECORD: Final = 1 << 20
+MAX_REQUEST: Final = 8 << 20
 MAX_HEADER: Final = 4096
 
 _PREAMBLE = struct.Struct("<4sI")
@@ -44,7 +47,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True, tag="h"):
 
 
 class RecordTooLarge(ValueError):
-    """A request whose frame exceeds :data:`MAX_RECORD` even without its rows' values."""
+    """A request that exceeds :data:`MAX_REQUEST` even without its rows' values."""
 
 
 class Verdict(Enum):
@@ -79,33 +82,76 @@ _SERVED = _encoder.encode(Served(0, "", 0.0, 0, None, False, ()))[:3]
 def encode(record: Served | Schema | Gap | Header) -> bytes:
     """Return the frame of *record*, whatever values its rows hold.
 
-    A :class:`Served` above :data:`MAX_RECORD` loses its rows' values and is marked *truncated*;
-    if that is not enough, it loses their predictions too.
+    A :class:`Served` above :data:`MAX_RECORD` becomes several frames, each with a part of its
+    rows. A single row above it loses its values and is marked *truncated*, and if that is not
+    enough, its prediction too; all rows do where they together exceed :data:`MAX_REQUEST`.
 
     :raises RecordTooLarge: if it has so many rows that even this does not help.
     """
-    try:
-        payload = _encoder.encode(record)
-    except Exception:  # noqa: BLE001 a foreign value's own code may raise anything
-        payload = _plainly(record)
+    payload = _payload(record)
     if len(payload) > MAX_RECORD and isinstance(record, Served):
-        payload = _truncated(record)
+        return _large(record, len(payload))
+    return _framed(payload)
+
+
+def carried(value: Any) -> Any:
+    """Return what a reader of the journal gets in place of *value*, of plain types only.
+
+    >>> carried({"id": 2**70, "tags": (1, "a")})
+    {'id': 1.1805916207174113e+21, 'tags': [1, 'a']}
+    """
+    try:
+        return msgspec.msgpack.decode(_encoder.encode(value))
+    except Exception:  # noqa: BLE001 as below
+        return msgspec.msgpack.decode(_encoder.encode(plain(value)))
+
+
+def _framed(payload: bytes) -> bytes:
     return _FRAME.pack(len(payload), crc32(payload)) + payload
 
 
-def _plainly(record: Served | Schema | Gap | Header) -> bytes:
-    clean = type(record)(*(plain(field) for field in msgspec.structs.astuple(record)))
-    return _encoder.encode(clean)
+def _payload(record: Served | Schema | Gap | Header) -> bytes:
+    try:
+        return _encoder.encode(record)
+    except Exception:  # noqa: BLE001 a foreign value's own code may raise anything
+        clean = type(record)(*(plain(field) for field in msgspec.structs.astuple(record)))
+        return _encoder.encode(clean)
 
 
-def _truncated(record: Served) -> bytes:
-    outputs = [Row((), row.prediction, row.probability) for row in record.rows]
-    for rows in (outputs, [Row(())] * len(outputs)):
-        payload = _plainly(msgspec.structs.replace(record, rows=rows, truncated=True))
-        if len(payload) <= MAX_RECORD:
-            return payload
-    msg = f"{len(outputs)} rows take {len(payload)} bytes, {MAX_RECORD} are allowed"
-    raise RecordTooLarge(msg)
+def _large(record: Served, size: int) -> bytes:
+    for shorten in (_without_values, _without_outputs):
+        if size <= MAX_REQUEST:
+            break
+        record = shorten(record)
+        size = len(_payload(record))
+    if size > MAX_REQUEST:
+        msg = f"{len(record.rows)} rows take {size} bytes, {MAX_REQUEST} are allowed"
+        raise RecordTooLarge(msg)
+    return b"".join(_parts(record))
+
+
+def _parts(record: Served) -> Iterator[bytes]:
+    """Yield a frame for each part of *record* that fits into one."""
+    payload = _payload(record)
+    if len(payload) <= MAX_RECORD:
+        yield _framed(payload)
+    elif len(record.rows) > 1:
+        half = len(record.rows) // 2
+        for start, rows in ((0, record.rows[:half]), (half, record.rows[half:])):
+            first = record.first + start
+            yield from _parts(replace(record, rows=rows, first=first, batch=True))
+    else:
+        shorten = _without_outputs if record.truncated else _without_values
+        yield from _parts(shorten(record))
+
+
+def _without_values(record: Served) -> Served:
+    rows = [Row((), row.prediction, row.probability) for row in record.rows]
+    return replace(record, rows=rows, truncated=True)
+
+
+def _without_outputs(record: Served) -> Served:
+    return replace(record, rows=[Row(())] * len(record.rows), truncated=True)
 
 
 def decode_frames(buffer: bytes, start: int = 0, *, limit: int = sys.maxsize) -> Frames:

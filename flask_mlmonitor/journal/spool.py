@@ -162,7 +162,7 @@ class Segment:
         """Read the records behind *offset*.
 
         :param offset: 0, or that of the last chunk.
-        :param limit: stop when this many rows are read; one request's rows stay together.
+        :param limit: stop when this many rows are read; one frame's rows stay together.
         """
         if self.foreign:
             return Chunk([], offset, State.FOREIGN)

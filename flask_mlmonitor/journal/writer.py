@@ -12,7 +12,7 @@ from typing import Final, Literal
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.forks import renew_after_fork
 from flask_mlmonitor.journal.discarding import Discarded, discard_oldest
-from flask_mlmonitor.journal.frames import RecordTooLarge, encode, encode_head
+from flask_mlmonitor.journal.frames import RecordTooLarge, encode, encode_head, rows_in
 from flask_mlmonitor.journal.losses import Losses
 from flask_mlmonitor.journal.opening import (
     System,
@@ -21,6 +21,7 @@ from flask_mlmonitor.journal.opening import (
     open_segment,
 )
 from flask_mlmonitor.journal.spool import Spool
+from flask_mlmonitor.journal.syncing import sync
 from flask_mlmonitor.records import Gap, Schema, Served
 
 FIRST_DELAY: Final = 1.0
@@ -36,6 +37,7 @@ class Journal:
     :param spool: the folder of the segments, made with mode 0700 on first use.
     :param max_bytes: the bound of the whole spool.
     :param full: at the bound, ``drop_newest`` predictions or ``drop_oldest`` sealed segments.
+    :param synced: whether :meth:`sync` has anything to do.
     :param on_drop: called with one of :data:`~flask_mlmonitor.records.DROP_REASONS` and a number
         of predictions.
     :param timer: seconds of a clock that never goes back.
@@ -48,6 +50,7 @@ class Journal:
         *,
         max_bytes: int = 1 << 30,
         full: Literal["drop_newest", "drop_oldest"] = "drop_newest",
+        synced: bool = False,
         on_drop: Callable[[str, int], None],
         clock: Clock = now,
         segment_bytes: int = 8 << 20,
@@ -63,6 +66,7 @@ class Journal:
         self._timer = timer
         self._system = system
         self._schemas: dict[Schema, int] = {}
+        self._synced = synced
         self._begin()
         renew_after_fork(self._after_fork)
 
@@ -73,6 +77,8 @@ class Journal:
         self._left = 0  # bytes until the next rotation; 0 without a segment
         self._unchecked = 0  # rows appended since the segment was last seen in its place
         self._checked = self._clock()
+        self._unsynced: set[str] = set()
+        self._named = False  # whether a segment got its name since the last sync
         self._losses = Losses()
         self._reason = ""
         self._delay = FIRST_DELAY
@@ -142,6 +148,21 @@ class Journal:
                 self._put(b"", 0)
         self._report()
 
+    def sync(self) -> None:
+        """Bring what was appended onto the disk; appends go on meanwhile.
+
+        :raises OSError: when the disk fails; the next append begins a segment.
+        """
+        with self._lock:
+            unsynced, self._unsynced = self._unsynced, set()
+            named, self._named = self._named, False
+        try:
+            sync(self._system, self._spool.path, unsynced, named=named)
+        except OSError:
+            with self._lock:
+                self._seal()
+            raise
+
     def close(self) -> None:
         """Write gaps down and seal the segment; a later append begins a new one."""
         with self._lock:
@@ -163,7 +184,9 @@ class Journal:
             lost = bool(self._losses)
             if lost:
                 frame = self._losses.frames() + frame
-            if self._system.write(self._fd, frame) < len(frame):
+            written = self._system.write(self._fd, frame)
+            if written < len(frame):
+                rows -= self._kept(frame[:written])
                 raise OSError(errno.ENOSPC, "a part of a frame was written")
         except OSError as error:
             self._fail(error)
@@ -173,11 +196,20 @@ class Journal:
             raise
         self._left -= len(frame)
         self._unchecked += rows
+        if self._synced:
+            self._unsynced.add(self._path)
         if lost:
             self._losses.written()
             self._delay = FIRST_DELAY
             self.error = None
         return True
+
+    def _kept(self, part: bytes) -> int:
+        """Return how many rows are in the whole frames of *part*: a drain will find them."""
+        rows = rows_in(part)
+        if rows:
+            self._left -= len(part)  # the segment is not an empty one
+        return rows
 
     def _rotate(self) -> None:
         self._seal()
@@ -189,6 +221,7 @@ class Journal:
         )
         self._left = self._segment_bytes
         self._checked = self._clock()
+        self._named = self._synced
 
     def _make_room(self) -> None:
         excess = self._excess(self._segment_bytes)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor.counters.cells import Name, Owner
@@ -10,6 +11,8 @@ from flask_mlmonitor.counters.requests import recent
 from flask_mlmonitor.counters.slots import LIVE, read_slots
 
 Cells = dict[Name, float]
+YES_OR_NO: Final = ("circuit_open",)
+"""Of these, one living process says it for all."""
 
 
 @dataclass
@@ -37,10 +40,11 @@ def take_snapshot(state: AppState, clock: Callable[[], float] = time.time) -> Sn
             cells = dict(block.items())
             total = snapshot.cells.setdefault(block.owner, {})
             for name, value in cells.items():
-                if alive or name[0] not in LIVE:
-                    total[name] = total.get(name, 0.0) + value
-                else:
-                    total.setdefault(name, 0.0)
+                known = total.setdefault(name, 0.0)
+                if name[0] in YES_OR_NO:
+                    total[name] = max(known, min(value, 1.0) * alive)
+                elif alive or name[0] not in LIVE:
+                    total[name] = known + value
             if ("latency_sum",) in cells:
                 rate = recent(cells, window, now)
                 snapshot.rates[block.owner] = snapshot.rates.get(block.owner, 0.0) + rate

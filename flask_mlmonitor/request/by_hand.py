@@ -45,28 +45,30 @@ def record_by_hand(
     outputs = [Output(listed(prediction), listed(probability))]
     outcome = _NOT_A_NUMBER if not_finite(outputs) else SUCCESS
     now = clock.time()
+    key = new_id() if prediction_id is None else prediction_id
     served = Served(
         route.schema,
-        new_id() if prediction_id is None else prediction_id,
+        key,
         now if time is None else time.timestamp(),
         outcome.status,
         None if latency is None else float(latency),
         False,
         route.rows(fields, outputs),
         error=outcome.error,
+        stored=route.stores(key),
     )
-    with runtime.faults.guard("journal"):
+    with route.faults.guard("journal"):
         runtime.journal.append(served)
     if not runtime.running:
-        with runtime.faults.guard("drain"):
+        with route.faults.guard("drain"):
             runtime.stand_in()
-    with runtime.faults.guard("counters"):
+    with route.faults.guard("counters"):
         route.counters.begun()
         route.counters.finished(outcome.status, 1, now, served.latency, outcome.error)
         failures = route.validator.failures(fields)
         if failures:
             route.counters.broke(failures)
-    return served.id
+    return key
 
 
 def _check(

@@ -1,18 +1,18 @@
 """Who answers a request: the view, the fallback, or a rejection."""
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException
 
 from flask_mlmonitor.exceptions import InvalidInput, MLMonitorError
-from flask_mlmonitor.records import FieldFailure
+from flask_mlmonitor.records import FALLBACK_REASONS, FieldFailure
 from flask_mlmonitor.request.answers import Answer, answer_of, is_plain
 from flask_mlmonitor.request.dialects.inference import inference_answer
 from flask_mlmonitor.request.dialects.rows import listed
 from flask_mlmonitor.request.endpoint import Predictor
+from flask_mlmonitor.request.failures import Failure, NaNPrediction
 from flask_mlmonitor.request.observation import SUCCESS, Observation, Outcome
 from flask_mlmonitor.request.outputs import Output, holds_no_number, not_finite, outputs_of
 from flask_mlmonitor.request.validation import acted_on
@@ -23,27 +23,6 @@ NOTHING: Final = object()
 _NO_PREDICTIONS: Final = (401, 403, 404, 429)
 NO_CONTENT: Final = 204
 _UNREAD: Final = Answer(None, 200)
-
-
-class NaNPrediction(MLMonitorError, InternalServerError):
-    """A prediction that is no finite number, as a problem document (RFC 9457)."""
-
-    description = "The model's prediction is not a finite number."
-
-    def get_body(self, environ: Any = None, scope: Any = None) -> str:
-        """Return the problem document."""
-        return json.dumps(
-            {
-                "type": "nan-prediction",
-                "title": "No finite prediction",
-                "status": self.code,
-                "detail": self.description,
-            }
-        )
-
-    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
-        """Return the headers of a problem document."""
-        return [("Content-Type", "application/problem+json")]
 
 
 class UnknownOutput(MLMonitorError):
@@ -58,14 +37,21 @@ class UnknownOutput(MLMonitorError):
 
 def answer(observation: Observation, view: Callable[..., Any]) -> Any:
     """Return what the client gets; what the view raised leaves untouched."""
+    endpoint = observation.endpoint
     observation.read()
-    if observation.endpoint.on_invalid != "flag":
+    if endpoint.on_invalid != "flag":
         broken = _broken(observation)
         if broken is not None:
             return _refuse(observation, broken)
-    observation.start()
+    if endpoint.fallback is not None and _can_fall_back(observation) and not observation.admit():
+        error = observation.route.breaker.error
+        return _fall_back(observation, "circuit_open", error, last=True)
     try:
-        value = view(*observation.args, **observation.kwargs)
+        if endpoint.timeout is None:
+            observation.start()
+            value = view(*observation.args, **observation.kwargs)
+        else:
+            value = observation.within(endpoint.timeout, view)
         if not is_plain(value):
             observation.route.app.make_response(value)  # raises what Flask would raise later
     except Exception as raised:
@@ -74,6 +60,7 @@ def answer(observation: Observation, view: Callable[..., Any]) -> Any:
             raise
         return instead
     except BaseException:
+        observation.undecided()
         observation.dismiss()
         raise
     return _returned(observation, value)
@@ -92,9 +79,7 @@ def _broken(observation: Observation) -> list[FieldFailure] | None:
 def _refuse(observation: Observation, broken: Sequence[FieldFailure]) -> Any:
     """Answer invalid input by the fallback, or reject it."""
     error = "validation_error" if broken else "invalid_input"
-    fallback = observation.endpoint.fallback
-    can_answer = bool(observation.fields) or not isinstance(fallback, Predictor)
-    if observation.endpoint.on_invalid == "fallback" and fallback and can_answer:
+    if observation.endpoint.on_invalid == "fallback" and _can_fall_back(observation):
         return _fall_back(observation, "invalid_input", error, last=True)
     observation.finish(Outcome("invalid", error))
     if broken:
@@ -106,11 +91,13 @@ def _refuse(observation: Observation, broken: Sequence[FieldFailure]) -> Any:
 
 def _after(observation: Observation, raised: Exception) -> Any:
     """Return the fallback's answer to what the view raised, or :data:`NOTHING`."""
-    status = 500
+    status, error = 500, "model_error"
     if isinstance(raised, HTTPException):
         response = raised.response
         status = raised.code or 500 if response is None else response.status_code
-    instead = _ended(observation, status, "model_error")
+    if isinstance(raised, Failure):  # our own, maybe that of a decorator below this one
+        error = raised.error
+    instead = _ended(observation, status, error)
     if instead is not NOTHING:
         observation.route.warn_of_failure(raised)
     return instead
@@ -122,9 +109,10 @@ def _returned(observation: Observation, value: Any) -> Any:
         instead = _ended(observation, status, "unknown_error")
         return value if instead is NOTHING else instead
     if not not_finite(outputs):
+        observation.succeeded()
         observation.finish(SUCCESS, outputs)
         return value
-    instead = _fall_back(observation, "nan_prediction", "nan_prediction")
+    instead = _failed(observation, "nan_prediction")
     if instead is not NOTHING:
         return instead
     if observation.endpoint.on_nan == "flag":
@@ -135,15 +123,24 @@ def _returned(observation: Observation, value: Any) -> Any:
 def _ended(observation: Observation, status: int, error: str) -> Any:
     """Act on a status that is no success: return the fallback's answer or :data:`NOTHING`."""
     if status >= 500:
-        return _fall_back(observation, "error", error)
-    if status in _NO_PREDICTIONS or 300 <= status < 400:
+        return _failed(observation, error)
+    if status < 300:
+        observation.succeeded()
+        observation.finish(SUCCESS)
+        return NOTHING
+    observation.undecided()
+    if status in _NO_PREDICTIONS or status < 400:
         observation.dismiss()
-    elif status >= 400:
+    else:
         kind = "validation_error" if observation.fields else "invalid_input"
         observation.finish(Outcome("invalid", kind))
-    else:
-        observation.finish(SUCCESS)
     return NOTHING
+
+
+def _failed(observation: Observation, error: str) -> Any:
+    """Return the fallback's answer in place of the view's, or :data:`NOTHING`."""
+    observation.failed(error)
+    return _fall_back(observation, error if error in FALLBACK_REASONS else "error", error)
 
 
 def _fall_back(observation: Observation, reason: str, error: str, *, last: bool = False) -> Any:
@@ -151,8 +148,7 @@ def _fall_back(observation: Observation, reason: str, error: str, *, last: bool 
 
     :param last: nobody else can answer: what the fallback raises or returns goes to the client.
     """
-    endpoint = observation.endpoint
-    if endpoint.fallback is None or not endpoint.concerns.fall_back:
+    if not observation.endpoint.falls_back:
         observation.finish(Outcome("error", error))
         return NOTHING
     observation.start()
@@ -176,6 +172,14 @@ def _fall_back(observation: Observation, reason: str, error: str, *, last: bool 
     return value
 
 
+def _can_fall_back(observation: Observation) -> bool:
+    """Return whether the fallback can answer at all: an object that predicts rows needs some."""
+    endpoint = observation.endpoint
+    return endpoint.falls_back and (
+        bool(observation.fields) or not isinstance(endpoint.fallback, Predictor)
+    )
+
+
 def _call_fallback(observation: Observation) -> Any:
     fallback: Any = observation.endpoint.fallback
     if not isinstance(fallback, Predictor):
@@ -188,7 +192,10 @@ def _call_fallback(observation: Observation) -> Any:
         raise ValueError(f"the fallback's predict returned no list of {len(rows)} predictions")
     payload = observation.payload
     if payload.inference is not None:
-        return inference_answer(payload.inference, *observation.route.owner, predictions)
+        model, version = observation.route.owner
+        return inference_answer(
+            payload.inference, predictions, model=model, version=version, own_id=observation.id
+        )
     return {"predictions": predictions} if payload.batch else {"prediction": predictions[0]}
 
 

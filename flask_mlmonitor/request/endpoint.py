@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import TIMEOUT_MAX
 from typing import Any, Final, Protocol, runtime_checkable
 
 from flask_mlmonitor._app import BaselineOrPath, Declaration, declare
@@ -48,6 +49,7 @@ class Endpoint:
     task: str | None = None
     baseline: BaselineOrPath = None
     fallback: Fallback | None = None
+    timeout: float | None = None
     on_invalid: str = "flag"
     on_nan: str = "error"
     strict: bool = False
@@ -62,6 +64,8 @@ class Endpoint:
         ):
             if value not in allowed:
                 raise ConfigError(key, value, f"use {one_of(allowed)}")
+        if self.timeout is not None and not _is_limit(self.timeout):
+            raise ConfigError("timeout", self.timeout, "give seconds above 0, or None for no limit")
         if self.on_invalid == "fallback" and not self.concerns.fall_back:
             raise ConfigError("on_invalid", "fallback", "use monitor.prediction, which has one")
         if callable(self.version) and not self.versions:
@@ -71,3 +75,14 @@ class Endpoint:
             name: declare(self.model, name, task=self.task, baseline=self.baseline)
             for name in names
         }
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether a fallback answers where the view cannot."""
+        return self.fallback is not None and self.concerns.fall_back
+
+
+def _is_limit(value: object) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= TIMEOUT_MAX
+    )

@@ -5,7 +5,7 @@ counted, the parts behind it still run, and the client's answer does not change.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Request
@@ -24,6 +24,7 @@ from flask_mlmonitor.records import (
 from flask_mlmonitor.request.dialects.rows import UNREADABLE
 from flask_mlmonitor.request.endpoint import Endpoint
 from flask_mlmonitor.request.ids import new_id
+from flask_mlmonitor.request.limit import hold_body
 from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.payloads import Fields, external_id_of
 from flask_mlmonitor.request.route import Route
@@ -69,6 +70,7 @@ class Observation:
     """
 
     __slots__ = (
+        "_admission",
         "_request",
         "_started",
         "args",
@@ -103,6 +105,7 @@ class Observation:
         self.payload = UNREADABLE
         self.was_read = False
         self._started: float | None = None
+        self._admission = 0
 
     def read(self) -> None:
         """Read the payload and check it, and count the request as in progress."""
@@ -121,6 +124,47 @@ class Observation:
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("counters", fault)
 
+    def admit(self) -> bool:
+        """Return whether the view is to be asked: not while its circuit is open."""
+        with self.route.faults.guard("request"):
+            self._admission = self.route.breaker.admit()
+            return self._admission > 0
+        return True
+
+    def succeeded(self) -> None:
+        """Tell the breaker, if there is one, that the view answered well."""
+        if self._admission:
+            with self.route.faults.guard("request"):
+                self.route.breaker.succeeded(self._admission)
+
+    def failed(self, error: str) -> None:
+        """Tell it that the view failed."""
+        if self._admission:
+            with self.route.faults.guard("request"):
+                self.route.breaker.failed(self._admission, error)
+
+    def undecided(self) -> None:
+        """Tell it that the request says nothing of the model."""
+        if self._admission:
+            with self.route.faults.guard("request"):
+                self.route.breaker.undecided(self._admission)
+
+    def within(self, seconds: float, view: Callable[..., Any]) -> Any:
+        """Return what the view returns, or raise what it raises, within its time limit.
+
+        :raises PredictionTimeout: when it does not answer in time, or no thread is free for it.
+        """
+        hold_body(self._request)
+        pool = self.route.pool
+        try:
+            call = pool.submit(view, self.args, self.kwargs)
+        except RuntimeError as fault:  # the machine starts no more threads
+            self.route.faults.happened("request", fault)
+            self.start()
+            return view(*self.args, **self.kwargs)
+        self.start()
+        return pool.wait(call, seconds)
+
     def start(self) -> None:
         """Start the clock: the view or the fallback begins."""
         if self._started is None:
@@ -137,13 +181,13 @@ class Observation:
         latency = None if self._started is None else time.perf_counter() - self._started
         route, concerns = self.route, self.endpoint.concerns
         environ = self._request.environ
-        recorded = False
+        stored = False
         fell_back = outcome.reason >= 0 and concerns.fall_back
         if outcome is not SUCCESS or _REASON in environ:
             outcome = self._settled(outcome)
         try:
             if concerns.record:
-                recorded = self._record(outcome, outputs, latency)
+                stored = self._record(outcome, outputs, latency)
         except Exception as fault:  # noqa: BLE001  the boundary
             route.faults.happened("journal", fault)
         try:
@@ -159,7 +203,7 @@ class Observation:
             route.faults.happened("counters", fault)
         try:
             headers = environ.get(SIGNATURE, {})
-            if recorded:  # who holds an id finds its prediction in the store
+            if stored:  # who holds an id finds its prediction in the store
                 headers[ID_HEADER] = self.id
             if concerns.fall_back:
                 headers[SOURCE_HEADER] = outcome.source
@@ -169,7 +213,7 @@ class Observation:
             route.faults.happened("request", fault)
         if fell_back:
             with route.faults.guard("signal"):
-                self._tell_fallback(FALLBACK_REASONS[outcome.reason])
+                self._tell_fallback(FALLBACK_REASONS[outcome.reason], self.id if stored else None)
 
     def _settled(self, outcome: Outcome) -> Outcome:
         """Tell who else watches this request that the fallback answered, or hear of it."""
@@ -180,6 +224,7 @@ class Observation:
 
     def _record(self, outcome: Outcome, outputs: Sequence[Output], latency: float | None) -> bool:
         route = self.route
+        stored = route.stores(self.id)
         served = Served(
             route.schema,
             self.id,
@@ -191,15 +236,16 @@ class Observation:
             external_id_of(self._request.environ, self.payload),
             outcome.error,
             outcome.reason,
+            stored=stored,
         )
-        recorded = route.journal.append(served)
-        if recorded and signals.prediction_recorded.receivers:
+        stored = route.journal.append(served) and stored
+        if stored and signals.prediction_recorded.receivers:
             with route.faults.guard("signal"):
                 self._tell_recorded(outcome, served)
         if not route.runtime.running:
             with route.faults.guard("drain"):
                 route.runtime.stand_in()
-        return recorded
+        return stored
 
     def _tell_recorded(self, outcome: Outcome, served: Served) -> None:
         for number, row in enumerate(served.rows):
@@ -223,13 +269,13 @@ class Observation:
             status=STATUSES[outcome.status],
         )
 
-    def _tell_fallback(self, reason: str) -> None:
+    def _tell_fallback(self, reason: str, prediction_id: str | None) -> None:
         if signals.fallback_used.receivers:
             model, version = self.route.owner
             signals.fallback_used.send(
                 self.route.app,
                 model=model,
                 version=version,
-                prediction_id=self.id,
+                prediction_id=prediction_id,
                 reason=reason,
             )

@@ -11,6 +11,7 @@ from flask_mlmonitor._app import EXTENSION, AppState, Declaration
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.request.call import answer
 from flask_mlmonitor.request.endpoint import OTHER, Endpoint
+from flask_mlmonitor.request.limit import cancelled_after
 from flask_mlmonitor.request.observation import Observation
 from flask_mlmonitor.request.route import route_of
 
@@ -30,12 +31,17 @@ class Monitored(Generic[P, R]):
 
 def monitor_view(endpoint: Endpoint, view: Callable[P, R]) -> Monitored[P, R]:
     """Return *view* with the concerns of *endpoint* around it."""
-    run: Callable[..., Any] = _synchronous(view) if iscoroutinefunction(view) else view
+    run: Callable[..., Any] = view
+    limited: Callable[..., Any] = view
+    if iscoroutinefunction(view):
+        run = limited = _synchronous(view)
+        if endpoint.timeout is not None:
+            limited = _synchronous(cancelled_after(endpoint.timeout, view))
 
     @functools.wraps(view)
     def monitored(*args: P.args, **kwargs: P.kwargs) -> Any:
         observation = _observe(endpoint, args, kwargs)
-        return run(*args, **kwargs) if observation is None else answer(observation, run)
+        return run(*args, **kwargs) if observation is None else answer(observation, limited)
 
     def fallback(function: Callable[..., Any]) -> Callable[..., Any]:
         endpoint.fallback = function
@@ -70,11 +76,12 @@ def _observe(
 def _declaration(state: AppState, endpoint: Endpoint) -> Declaration:
     if isinstance(endpoint.version, str):
         return endpoint.declarations[endpoint.version]
-    with state.runtime.faults.guard("request"):
+    other = endpoint.declarations[OTHER]
+    with route_of(state, other).faults.guard("request"):
         version = endpoint.version()
         if version in endpoint.declarations:
             return endpoint.declarations[version]
-    return endpoint.declarations[OTHER]
+    return other
 
 
 _complained: set[tuple[str, str]] = set()
@@ -100,12 +107,24 @@ def _synchronous(view: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args, **kwargs: current_app.ensure_sync(view)(*args, **kwargs)
 
 
-def declared_by(app: Flask | None) -> Iterator[Declaration]:
-    """Yield the models of an app's monitored views, functions and classes alike."""
+def endpoints_of(app: Flask | None) -> Iterator[Endpoint]:
+    """Yield what decorates an app's views, functions and classes alike, from the outside in."""
     for view in {} if app is None else app.view_functions.values():
         view_class = getattr(view, "view_class", None)
         names = ("dispatch_request", *map(str.lower, getattr(view_class, "methods", None) or ()))
         for function in (view, *(getattr(view_class, name, None) for name in names)):
-            endpoint = getattr(function, MARK, None)
-            if isinstance(endpoint, Endpoint):
-                yield from endpoint.declarations.values()
+            while function is not None:
+                endpoint = getattr(function, MARK, None)
+                if isinstance(endpoint, Endpoint):
+                    yield endpoint
+                function = getattr(function, "__wrapped__", None)
+
+
+def prepare(state: AppState, endpoint: Endpoint) -> None:
+    """Make what the endpoint counts in, so that all of it is there at 0 from the start."""
+    for declaration in endpoint.declarations.values():
+        route = route_of(state, declaration)
+        if endpoint.falls_back:
+            _ = route.breaker
+        if endpoint.timeout is not None:
+            _ = route.pool

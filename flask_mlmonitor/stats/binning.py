@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
-from flask_mlmonitor.stats.labels import ABSENT, label, number, spellings, type_of
+from flask_mlmonitor.stats.labels import ABSENT, Cell, label, number, spellings, type_of
 
 Kind = Literal["numeric", "categorical", "boolean"]
 
@@ -195,6 +195,8 @@ class FeatureBins(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
             return self.missing_cell
         if value is ABSENT:
             return self.absent_cell
+        if type(value) is Cell:
+            return value.number
         if self.kind == "numeric":
             known = number(value)
             return self.invalid_cell if known is None else bisect_right(self.edges, known)

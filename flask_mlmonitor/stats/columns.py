@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from flask_mlmonitor.records import Row
 from flask_mlmonitor.stats.binning import FeatureBins
-from flask_mlmonitor.stats.labels import ABSENT, number
+from flask_mlmonitor.stats.labels import ABSENT, Cell, number
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -26,15 +26,19 @@ PLAIN: Final = frozenset({str, int, float, bool})
 
 
 def transposed(rows: Sequence[Row], width: int) -> list[Sequence[Any]]:
-    """Return the *width* columns of the rows' values; what a row does not have is absent."""
-    values = [_with_absent(row) if row.absent else row.values for row in rows]
+    """Return the *width* columns of the rows' values; what a row does not have is absent.
+
+    In the place of a value that is redacted or hashed stands its :class:`Cell`.
+    """
+    values = [_marked(row) if row.absent or row.cells else row.values for row in rows]
     columns: list[Sequence[Any]] = list(islice(zip_longest(*values, fillvalue=ABSENT), width))
     return columns + [(ABSENT,) * len(rows)] * (width - len(columns))
 
 
-def _with_absent(row: Row) -> list[Any]:
-    absent = frozenset(row.absent or ())
-    return [ABSENT if place in absent else value for place, value in enumerate(row.values)]
+def _marked(row: Row) -> list[Any]:
+    marks: dict[int, Any] = dict.fromkeys(row.absent or (), ABSENT)
+    marks |= {place: Cell(cell) for place, cell in row.cells or ()}
+    return [marks.get(place, value) for place, value in enumerate(row.values)]
 
 
 class ColumnCounter:

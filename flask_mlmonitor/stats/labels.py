@@ -2,10 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 ABSENT: Final = object()
 """Stands for a field that was not sent at all, which is not the same as null."""
+
+
+class Cell(NamedTuple):
+    """Stands for a value of which only the cell is known."""
+
+    number: int
+
 
 _BOOLEANS: Final = (("False", "false", "0"), ("True", "true", "1"))
 

@@ -65,17 +65,18 @@ def count_operations(served: Sequence[Served], bounds: Sequence[float]) -> tuple
     rows: Counter[int] = Counter()
     for request in served:
         rows[request.status] += len(request.rows) or 1
-    errors = Counter(request.error for request in served)
-    reasons = Counter(request.reason for request in served)
-    latencies = [request.latency for request in served if request.latency is not None]
+    requests = [request for request in served if not request.first]  # the parts of one are one
+    errors = Counter(request.error for request in requests)
+    reasons = Counter(request.reason for request in requests)
+    latencies = [request.latency for request in requests if request.latency is not None]
     buckets = np.bincount(np.searchsorted(bounds, latencies), minlength=len(bounds) + 1)
     counts = [
-        len(served),
+        len(requests),
         *(rows[status] for status in range(len(STATUSES))),
         *(errors[error] for error in range(len(ERROR_TYPES))),
         *(reasons[reason] for reason in range(len(FALLBACK_REASONS))),
         sum(len(request.rows) for request in served if request.truncated),
-        sum(1 for request in served for row in request.rows if row.extra),
+        sum(1 for request in served for row in request.rows if row.extra is not None),
         *buckets.tolist(),
     ]
     return np.array(counts, np.int64), float(sum(latencies))

@@ -10,10 +10,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 from flask_mlmonitor.exceptions import StoreUnavailable
 from flask_mlmonitor.store import database
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.patience import STATEMENT_SECONDS, Disappointment, patience
 from flask_mlmonitor.store.steps import migrate, steps_done
-
-STATEMENT_SECONDS: Final = 30.0
-"""How long one statement may take, and how long a server may be silent."""
 
 CONNECTION: Final[dict[str, Any]] = {
     "application_name": "flask-mlmonitor",
@@ -42,18 +40,19 @@ class PostgreSQL(Database):
         self._opening = threading.Lock()
         self._engine: Engine | None = None
         self._done: set[Callable[[Connection], object]] = set()
+        self._writes, self._reads = Disappointment(), Disappointment()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a write transaction; others may write at the same time."""
-        with self._translated():
+        with self._writes.spared(), self._translated():
             with self._after(migrate).begin() as connection:
                 yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a read transaction."""
-        with self._translated():
+        with self._reads.spared(), self._translated():
             engine = self._after(steps_done).execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -73,6 +72,8 @@ class PostgreSQL(Database):
     def close(self) -> None:
         """Close every connection."""
         self._done.clear()
+        self._writes.forget()
+        self._reads.forget()
         if self._engine is not None:
             self._engine.dispose()
 
@@ -110,9 +111,16 @@ def _engine(url: URL) -> Engine:
         pool_timeout=database.BUSY_SECONDS,
         pool_pre_ping=True,
     )
+    event.listen(engine, "do_connect", _connect)
     event.listen(engine, "connect", _read_json_as_text)
     event.listen(engine, "begin", _limit_waiting)
     return engine
+
+
+def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+    from flask_mlmonitor.store.silence import ImpatientConnection
+
+    return ImpatientConnection.connect(*arguments, **options)
 
 
 def _read_json_as_text(connection: Any, _record: Any) -> None:
@@ -123,7 +131,8 @@ def _read_json_as_text(connection: Any, _record: Any) -> None:
 
 def _limit_waiting(connection: Connection) -> None:
     # For this transaction alone: a pooler gives the session to somebody else after it.
-    statement, lock = int(1000 * STATEMENT_SECONDS), int(1000 * database.BUSY_SECONDS)
+    statement = int(1000 * patience())
+    lock = min(statement, int(1000 * database.BUSY_SECONDS))
     connection.exec_driver_sql(
         f"SELECT set_config('statement_timeout', '{statement}', true), "
         f"set_config('lock_timeout', '{lock}', true), "

@@ -12,9 +12,9 @@ from flask_mlmonitor.store.database import Database
 
 
 class ModelTotals(NamedTuple):
-    """All that was ever stored for one model and version.
+    """All that was ever counted for one model and version.
 
-    :param answered: predictions with a value: successes and fallbacks.
+    :param answered: stored predictions with a value: successes and fallbacks.
     :param ground_truth: those whose ground truth came.
     """
 

@@ -53,7 +53,8 @@ class Batch(NamedTuple):
     """What one span of a segment adds to the store.
 
     :param rows: in the order of the columns of ``predictions``.
-    :param answered: how many rows of each model and version have a value.
+    :param answered: how many predictions each model and version had, and how many of *rows* have
+        a value: ground truth can come for those.
     :param definitions: the binning of each bins id in *rollups*.
     """
 

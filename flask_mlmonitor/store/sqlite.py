@@ -5,7 +5,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 from flask_mlmonitor.exceptions import StoreUnavailable
 from flask_mlmonitor.store import database
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.locks import holders
+from flask_mlmonitor.store.patience import Disappointment, patience
 from flask_mlmonitor.store.steps import migrate, steps_done
 
 
@@ -37,6 +39,9 @@ class SQLite(Database):
         self._lock_path = self.path.with_name(self.path.name + ".lock")
         self._threads = threading.Lock()
         self._fd = -1
+        self._folder_fd = -1
+        self._deadline = 0.0
+        self._writes, self._reads = Disappointment(), Disappointment()
         self._writer: Engine | None = None
         self._reader: Engine | None = None
         self._file: tuple[int, int] | None = None
@@ -44,7 +49,7 @@ class SQLite(Database):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a write transaction, when it is this one's turn."""
-        with _translated(), self._turn():
+        with self._writes.spared(), self._translated(), self._turn():
             self._follow()
             if self._writer is None:
                 self._writer = self._open()
@@ -54,7 +59,7 @@ class SQLite(Database):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a read transaction; it waits for no writer."""
-        with _translated():
+        with self._reads.spared(), self._translated():
             self._follow()
             if self._reader is None:
                 self._reader = self._open_reader()
@@ -67,6 +72,7 @@ class SQLite(Database):
 
     def forget(self) -> None:
         """Drop every connection without closing it: after a fork they belong to the parent."""
+        self._writes, self._reads = Disappointment(), Disappointment()
         for engine in (self._writer, self._reader):
             if engine is not None:
                 engine.dispose(close=False)
@@ -79,6 +85,14 @@ class SQLite(Database):
 
     def close(self) -> None:
         """Close every connection."""
+        self._writes.forget()
+        self._reads.forget()
+        fd, self._folder_fd = self._folder_fd, -1
+        if fd >= 0:
+            os.close(fd)
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         for engine in (self._reader, self._writer):  # the last one takes the WAL with it
             if engine is not None:
                 engine.dispose()
@@ -87,13 +101,13 @@ class SQLite(Database):
     def _follow(self) -> None:
         """Let go of a file that was deleted or replaced: what is written to it is lost."""
         if self._file is not None and self._file != _identity(self.path):
-            self.close()
+            self._disconnect()
             self._file = None
 
     def _open(self) -> Engine:
         _create(self.path)
         self._file = _identity(self.path)
-        engine = _engine(self._url, "BEGIN IMMEDIATE")
+        engine = _engine(self._url, self._begin)
         event.listen(engine, "connect", _prepare)
         return _tried(engine, migrate)
 
@@ -101,24 +115,81 @@ class SQLite(Database):
         path = quote(str(self.path.absolute()))
         self._file = _identity(self.path)
         url = URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
-        return _tried(_engine(url, "BEGIN"), steps_done)
+        return _tried(_engine(url, lambda: ("BEGIN",)), steps_done)
+
+    def _begin(self) -> Iterable[str]:
+        left = max(0.0, self._deadline - time.monotonic())
+        return f"PRAGMA busy_timeout = {int(1000 * left)}", "BEGIN IMMEDIATE"
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        deadline = time.monotonic() + database.BUSY_SECONDS
-        if not self._threads.acquire(timeout=database.BUSY_SECONDS):
+        seconds = min(database.BUSY_SECONDS, patience())
+        deadline = time.monotonic() + seconds
+        if not self._threads.acquire(timeout=seconds):
             raise StoreUnavailable("another thread of this process is writing for too long")
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._deadline = deadline
+            self._enter_folder()
             self._fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                _wait_for_lock(self._fd, deadline)
+                self._wait_for_lock()
                 yield
             finally:
                 fd, self._fd = self._fd, -1
                 os.close(fd)
         finally:
             self._threads.release()
+
+    def _enter_folder(self) -> None:
+        """Make the folder, but not in the place of one that was moved, or whose disk is away.
+
+        It may come back: what is written to another one meanwhile would be gone then.
+        """
+        if self._folder_fd < 0:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder_fd = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        known = os.fstat(self._folder_fd)
+        if _identity(self.path.parent) == (known.st_dev, known.st_ino):
+            return
+        if known.st_nlink:
+            raise StoreUnavailable(
+                f"the folder {self.folder} was moved, or its disk is away: bring it back, or "
+                f"restart the app to begin a new store there"
+            )
+        os.close(self._folder_fd)  # it was deleted
+        self._folder_fd = -1
+        self._enter_folder()
+
+    def _wait_for_lock(self) -> None:
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > self._deadline:
+                    raise StoreUnavailable(f"it is locked{self._by_whom()}") from None
+                time.sleep(0.005)
+            else:
+                return
+
+    def _by_whom(self) -> str:
+        others = holders(self._lock_path, self.path, self.path.with_name(self.path.name + "-shm"))
+        return f" by process {', '.join(map(str, others))}" if others else ""
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.DatabaseError as error:
+            # Of the rest, the bare class says that the file is damaged or no database at all; its
+            # other children blame the statement or its values.
+            if not (isinstance(error, exc.OperationalError) or type(error) is exc.DatabaseError):
+                raise
+            reason = str(error.orig)
+            raise StoreUnavailable(
+                reason + self._by_whom() if "locked" in reason else reason
+            ) from error
+        except (OSError, exc.TimeoutError) as error:
+            raise StoreUnavailable(str(error)) from error
 
 
 def _create(path: Path) -> None:
@@ -154,9 +225,10 @@ def _prepare(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _engine(url: URL, begin: str) -> Engine:
+def _engine(url: URL, begin: Callable[[], Iterable[str]]) -> Engine:
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        for statement in begin():
+            connection.exec_driver_sql(statement)
 
     # Without an isolation level the driver begins nothing by itself.
     arguments = {"isolation_level": None, "timeout": database.BUSY_SECONDS}
@@ -173,29 +245,3 @@ def _tried(engine: Engine, first: Callable[[Connection], object]) -> Engine:
         engine.dispose()
         raise
     return engine
-
-
-def _wait_for_lock(fd: int, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise StoreUnavailable("another process is writing for too long") from None
-            time.sleep(0.005)
-        else:
-            return
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except exc.DatabaseError as error:
-        # Of the rest, the bare class says that the file is damaged or no database at all; its
-        # other children blame the statement or its values.
-        if isinstance(error, exc.OperationalError) or type(error) is exc.DatabaseError:
-            raise StoreUnavailable(str(error.orig)) from error
-        raise
-    except (OSError, exc.TimeoutError) as error:
-        raise StoreUnavailable(str(error)) from error

@@ -134,7 +134,7 @@ totals: Final = Table(
     Column("ground_truth", BigInteger, nullable=False),
     PrimaryKeyConstraint("model", "version"),
 )
-"""All predictions ever stored, those with a value, and those whose ground truth came."""
+"""All predictions ever counted, the stored ones with a value, and those whose truth came."""
 
 segment_offsets: Final = Table(
     "segment_offsets",
@@ -170,6 +170,28 @@ dead_letters: Final = Table(
     PrimaryKeyConstraint("segment", "offset"),
 )
 """Records that the store refused, kept as the journal had them."""
+
+evaluations: Final = Table(
+    "evaluations",
+    METADATA,
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("window", Text, nullable=False),
+    Column("end", Float, nullable=False),
+    Column("start", Float, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("result", Text, nullable=False),
+    PrimaryKeyConstraint("model", "version", "window", "end"),
+)
+"""One row for each window that was judged: *result* is all of it.
+
+*epoch* is that of the lease, 0 for what was evaluated by hand; *seconds* is how long the whole run
+took.
+"""
 
 leases: Final = Table(
     "leases",

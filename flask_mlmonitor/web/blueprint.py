@@ -38,13 +38,23 @@ def add_routes(app: Flask, settings: Settings) -> None:
 
 def warn_of_clash(state: AppState) -> None:
     """Log an error for a view of the app that answers the path of the metrics too."""
-    app, path = state.app(), state.settings.metrics_path
-    for rule in () if app is None else app.url_map.iter_rules():
-        if rule.rule == path and rule.endpoint != _METRICS and "GET" in (rule.methods or ()):
-            LOGGER.error(
-                "The app's view %r answers %s too: set MLMONITOR_METRICS_PATH to another path.",
-                rule.endpoint, path,
-            )  # fmt: skip
+    for view in views_in_the_way(state):
+        LOGGER.error(
+            "The app's view %r answers %s too: set MLMONITOR_METRICS_PATH to another path.",
+            view, state.settings.metrics_path,
+        )  # fmt: skip
+
+
+def views_in_the_way(state: AppState) -> list[str]:
+    """Return the views of the app that answer the path of the metrics too."""
+    app = state.app()
+    return [
+        rule.endpoint
+        for rule in (() if app is None else app.url_map.iter_rules())
+        if rule.rule == state.settings.metrics_path
+        and rule.endpoint != _METRICS
+        and "GET" in (rule.methods or ())
+    ]
 
 
 def _gate() -> AnyResponse | None:
@@ -67,7 +77,10 @@ def _metrics() -> Response:
     refused = metrics_refusal(state) or _standstill(state)
     if refused is not None:
         return refused
-    body, content_type = render(state, request.headers.get("Accept"))
+    try:
+        body, content_type = render(state, request.headers.get("Accept"))
+    except OSError as error:  # a part of the counters would look as if they had been reset
+        return problem(503, "The counters cannot be read", str(error), {"Retry-After": "5"})
     return Response(body, content_type=content_type)
 
 

@@ -7,6 +7,7 @@ from flask_mlmonitor._app import AppState
 from flask_mlmonitor.clock import as_datetime
 from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.records import Gap
+from flask_mlmonitor.store.patience import in_a_request
 
 LONGEST_LAG: Final = 60.0
 
@@ -26,9 +27,12 @@ def find_problems(state: AppState) -> dict[str, str]:
     if officer is not None and officer.trouble is not None:
         problems["store"] = f"process {officer.pid} cannot drain into it: {officer.trouble}"
     try:
-        backlog = runtime.drain.backlog()
+        with in_a_request():
+            backlog = runtime.drain.backlog()
     except StoreError as error:
         problems["store"] = f"the store does not answer: {error}"
+    except OSError as error:
+        problems["spool"] = f"the journal cannot be read: {error}"
     else:
         if backlog.lag > LONGEST_LAG:
             problems["drain"] = f"the oldest record waits for {backlog.lag:.0f} s"

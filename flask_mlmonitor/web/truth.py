@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.store.patience import in_a_request
 from flask_mlmonitor.truth.items import Entry, Unreadable
 from flask_mlmonitor.truth.lines import BLOCK, read_csv, read_ndjson
 from flask_mlmonitor.truth.recording import Summary, record
@@ -28,8 +29,9 @@ def post_ground_truth(state: AppState) -> Response:
         return problem(415, "Unsupported content encoding", detail)
     summary = Summary()
     try:
-        for part in record(state, _entries()):
-            summary.add(part)
+        with in_a_request():
+            for part in record(state, _entries()):
+                summary.add(part)
     except Unreadable as error:
         return problem(400, _UNREADABLE, f"{error}.")
     except HTTPException as error:

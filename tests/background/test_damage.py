@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from flask_mlmonitor.background.drain import Backlog
+from flask_mlmonitor.background.backlog import Backlog
 from flask_mlmonitor.exceptions import StoreUnavailable
 from flask_mlmonitor.journal.frames import FORMAT_VERSION, encode
 from flask_mlmonitor.records import Served

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from flask_mlmonitor.background.backlog import Backlog
 from flask_mlmonitor.background.batches import ids_of
-from flask_mlmonitor.background.drain import FORGET_SECONDS, Backlog, Drain
+from flask_mlmonitor.background.drain import FORGET_SECONDS, Drain
 from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, STATUSES, Row, Served
 from flask_mlmonitor.request.payloads import EXTERNAL_ID
 from flask_mlmonitor.stats.rollup import Rollup

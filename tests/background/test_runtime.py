@@ -106,8 +106,8 @@ def counts(runtime: Runtime) -> Counter[str]:
 
 
 def threads() -> list[str]:
-    """Return the names of the monitor's threads in this process."""
-    names = [thread.name for thread in threading.enumerate()]
+    """Return the names of the runtime's threads; those of views are others'."""
+    names = {thread.name for thread in threading.enumerate()} - {"mlmonitor-view"}
     return sorted(name for name in names if "mlmonitor" in name)
 
 
@@ -134,6 +134,28 @@ def test_a_process_has_one_runtime_for_a_folder(
     assert again is not runtime
     record(again, 1)
     assert again.flush(SECONDS)
+
+
+def test_durability_has_its_price_off_the_request(
+    start: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `interval` another thread brings the segment onto the disk, and so does the end."""
+    synced: list[tuple[str, str]] = []
+    flush = os.fdatasync
+
+    def note(fd: int) -> None:
+        flush(fd)
+        synced.append((threading.current_thread().name, os.readlink(f"/proc/self/fd/{fd}")))
+
+    monkeypatch.setattr(os, "fdatasync", note)
+    runtime = start(durability="interval", background="external")
+    record(runtime, 1)
+    path = str(runtime.journal.path)
+    wait_for(lambda: synced == [("mlmonitor-journal", path)])
+    runtime.upkeep.stop(SECONDS)
+    record(runtime, 2)
+    runtime.close()
+    assert [name for _, name in synced] == [path, path]
 
 
 def test_of_two_processes_one_drains(start: Open, settings: Callable[..., Settings]) -> None:
@@ -325,7 +347,7 @@ def test_a_thread_that_died_is_started_again(start: Open) -> None:
 
     runtime.stand_in()
     wait_for(lambda: stored(runtime) == {1})
-    assert threads() == ["mlmonitor-drain", "mlmonitor-journal"]
+    assert threads() == ["mlmonitor-drain", "mlmonitor-evaluation", "mlmonitor-journal"]
 
 
 def test_a_process_that_can_have_no_more_threads(start: Open) -> None:
@@ -338,7 +360,7 @@ def test_a_process_that_can_have_no_more_threads(start: Open) -> None:
     finally:
         threading.stack_size(usual)
     assert not runtime.loop.running
-    assert counts(runtime)["internal_errors background"] == 2 * 2
+    assert counts(runtime)["internal_errors background"] == 3 * 2
 
     runtime.stand_in()
     wait_for(lambda: stored(runtime) == {1})

@@ -31,12 +31,14 @@ class Faulty:
     """The functions of :mod:`os`; one of them fails as often as it is told.
 
     :param fault: an errno, or a function to call instead.
+    :ivar replace: functions to call in the place of others, for as long as they stand here.
     """
 
     def __init__(self) -> None:
         self.name = ""
         self.fault: int | Callable[..., Any] = 0
         self.times = 0
+        self.replace: dict[str, Callable[..., Any]] = {}
 
     def fail(self, name: str, fault: int | Callable[..., Any], times: int = 1) -> None:
         """Let the next *times* calls of *name* fail."""
@@ -47,7 +49,7 @@ class Faulty:
         self.times = 0
 
     def __getattr__(self, name: str) -> Any:
-        function = getattr(os, name)
+        function = self.replace.get(name) or getattr(os, name)
 
         def call(*args: Any) -> Any:
             if name != self.name or not self.times:

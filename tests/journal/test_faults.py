@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flask_mlmonitor.journal.frames import MAGIC
+from flask_mlmonitor.journal.frames import MAGIC, decode_frames, encode
 from flask_mlmonitor.journal.spool import Segment, Spool, State
 from flask_mlmonitor.journal.writer import Journal
-from flask_mlmonitor.records import Gap, Served
+from flask_mlmonitor.records import Gap, Row, Served
 from tests.disks import SmallDisk
 
 if TYPE_CHECKING:
@@ -221,6 +221,28 @@ def test_a_limit_on_file_sizes_is_a_failing_disk(rig: "Rig", served: Make, forke
         chunk = segment.read()
         assert rig.numbers(chunk.records) == list(range(kept))
         assert chunk.state is State.TORN
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_batch_cut_short_counts_each_row_once(rig: "Rig", served: Make, fresh: bool) -> None:
+    """Of its frames those that are whole will be found; the rows of the others are a gap."""
+    journal = rig.journal()
+    if not fresh:
+        journal.append(served(1))
+    rows = [Row(["x" * 1000, number]) for number in range(4000)]
+    frames = decode_frames(encode(served(2, rows=rows))).records
+    whole = [len(frame.rows) for frame in frames if isinstance(frame, Served)]
+    rig.disk.fail("write", half_of_frames, times=1 + fresh)
+    assert not journal.append(served(2, rows=rows))
+    rig.clock.time += 1
+    assert journal.append(served(3))
+
+    found = [record for record in rig.records() if isinstance(record, Served)]
+    kept = sum(len(record.rows) for record in found if record.id == served(2).id)
+    assert 0 < kept < len(rows)
+    assert kept in list(itertools.accumulate(whole))
+    assert [gap.count for gap in rig.gaps()] == [len(rows) - kept]
+    assert rig.dropped == {"disk_full": len(rows) - kept}
 
 
 def test_a_full_disk_costs_predictions_and_nothing_else(

@@ -15,12 +15,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flask_mlmonitor.journal import frames
-from flask_mlmonitor.journal.frames import MAX_RECORD, Verdict, decode_frames, encode
+from flask_mlmonitor.journal.frames import MAX_RECORD, MAX_REQUEST, Verdict, decode_frames, encode
 from flask_mlmonitor.records import Gap, Row, Schema, Served
 
 Make = Callable[..., Served]
+START = msgspec.msgpack.encode(Served(0, "", 0.0, 0, None, False, ()))[:3]
+"""How every request begins."""
 
 
 def decoded(frame: bytes) -> Served:
@@ -179,29 +182,79 @@ def test_endless_nesting_is_cut() -> None:
     assert isinstance(carried(deep), list)
 
 
-def test_too_large_a_request_loses_its_features_first(served: Make) -> None:
-    """Its rows keep prediction and probability, and say that they were truncated."""
-    large = served(rows=[Row(["x" * MAX_RECORD], 1, 0.5, {"a": 1}, [0])] * 2, external_id="e")
+def test_too_large_a_row_loses_its_features_first(served: Make) -> None:
+    """It keeps prediction and probability, and says that it was truncated."""
+    large = served(rows=[Row(["x" * MAX_RECORD], 1, 0.5, {"a": 1}, [0])], external_id="e")
 
     record = decoded(encode(large))
 
     assert record.truncated
     assert (record.id, record.external_id) == (large.id, "e")
-    assert list(record.rows) == [Row([], 1, 0.5)] * 2
+    assert list(record.rows) == [Row([], 1, 0.5)]
 
 
 def test_too_large_a_prediction_goes_too(served: Make) -> None:
-    """The request still counts with all its rows."""
-    record = decoded(encode(served(rows=[Row([1], "x" * 2 * MAX_RECORD)] * 3)))
+    """The row still counts."""
+    record = decoded(encode(served(rows=[Row([1], "x" * MAX_RECORD)])))
 
     assert record.truncated
-    assert list(record.rows) == [Row([])] * 3
+    assert list(record.rows) == [Row([])]
+
+
+def test_a_large_batch_becomes_several_frames(served: Make) -> None:
+    """All of it is kept, and each part knows where its rows begin."""
+    rows = [Row([number, "x" * 100], number, 0.5) for number in range(30_000)]
+    large = served(rows=rows, external_id="e", error=1)
+    frame = encode(large)
+    records, _, verdict, unreadable = decode_frames(frame)
+
+    assert (verdict, unreadable) == (Verdict.COMPLETE, 0)
+    assert len(frame) / MAX_RECORD < len(records) <= 2 * len(frame) / MAX_RECORD + 1
+    start = 0
+    for record in records:
+        assert isinstance(record, Served)
+        assert record == replace(large, rows=record.rows, first=start, batch=True)
+        assert list(record.rows) == rows[start : start + len(record.rows)]
+        start += len(record.rows)
+    assert start == len(rows)
+
+
+def test_one_large_row_of_a_batch_is_truncated_alone(served: Make) -> None:
+    """The others keep their features."""
+    rows = [Row([number], number) for number in range(5)]
+    rows[3] = Row(["x" * MAX_RECORD], 3)
+    records = decode_frames(encode(served(rows=rows))).records
+    parts = [record for record in records if isinstance(record, Served)]
+
+    kept = [(part.first + place, row) for part in parts for place, row in enumerate(part.rows)]
+    assert [number for number, _ in kept] == list(range(5))
+    assert [row for _, row in kept] == [*rows[:3], Row([], 3), rows[4]]
+    assert {part.first for part in parts if part.truncated} == {3}
+
+
+def test_a_huge_request_loses_all_its_features(served: Make) -> None:
+    """No caller can fill the journal by a single request."""
+    rows = [Row(["x" * 1000], number) for number in range(MAX_REQUEST // 1000)]
+    frame = encode(served(rows=rows))
+    records = decode_frames(frame).records
+
+    assert len(frame) < MAX_RECORD
+    assert [record.truncated for record in records if isinstance(record, Served)] == [True]
+    assert sum(map(frames.rows_of, records)) == len(rows)
 
 
 def test_too_many_rows_are_refused(served: Make) -> None:
     """Not even without values would they fit."""
-    with pytest.raises(frames.RecordTooLarge, match="300000 rows take"):
-        encode(served(rows=[Row([1.5])] * 300_000))
+    with pytest.raises(frames.RecordTooLarge, match="2000000 rows take"):
+        encode(served(rows=[Row([1.5])] * 2_000_000))
+
+
+@given(st.lists(st.recursive(st.none() | st.integers() | st.text(st.characters()), st.lists)))
+def test_what_is_carried_is_known_before(values: list[Any]) -> None:
+    """A row can be looked at as the drain will see it."""
+    record = Served(0, "i", 0.0, 0, None, False, [Row(values)])
+
+    assert frames.carried(values) == decoded(encode(record)).rows[0].values
 
 
 @pytest.mark.parametrize("schemas", [[], [Schema("a", "m", "1", b"x" * 3 * MAX_RECORD)] * 2])
@@ -221,5 +274,5 @@ def test_rows_are_found_wherever_they_stand(served: Make) -> None:
     """Behind damage, the whole frames still tell how much is lost."""
     whole = encode(served(1, rows=[Row([1])] * 4)) + encode(served(2))
 
-    assert frames.rows_in(b"damage" + whole + b"\x9c\xa1s" + encode(served(3)) + b"tail") == 6
-    assert frames.rows_in(b"\x9c\xa1s" * 10) == 0
+    assert frames.rows_in(b"damage" + whole + START + encode(served(3)) + b"tail") == 6
+    assert frames.rows_in(START * 10) == 0

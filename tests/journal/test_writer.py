@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flask_mlmonitor.journal.frames import MAX_RECORD, encode, encode_head
+from flask_mlmonitor.journal.frames import encode, encode_head
 from flask_mlmonitor.journal.spool import Segment
 from flask_mlmonitor.records import Gap, Row, Schema, Served
 
@@ -188,15 +188,15 @@ def test_too_large_a_record_is_dropped_alone(rig: "Rig", served: Make) -> None:
     """The segment goes on, and the next append carries the gap."""
     journal = rig.journal()
     journal.append(served(1))
-    assert not journal.append(served(2, rows=[Row([1])] * MAX_RECORD))
+    assert not journal.append(served(2, rows=[Row([1])] * 2_000_000))
     rig.clock.time += 60
     assert journal.append(served(3))
 
-    assert rig.dropped == {"record_too_large": MAX_RECORD}
+    assert rig.dropped == {"record_too_large": 2_000_000}
     assert len(rig.spool.segments()) == 1
     records = rig.records()
     assert records[1] == Gap(
-        rig.clock.time - 60, rig.clock.time - 60, MAX_RECORD, "record_too_large"
+        rig.clock.time - 60, rig.clock.time - 60, 2_000_000, "record_too_large"
     )
     assert rig.numbers(records) == [1, 3]
 

@@ -1,9 +1,7 @@
-"""Class views, blueprints, `async def` views, several models and versions in one app."""
+"""Class views, blueprints, several models and versions in one app."""
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from flask import Blueprint, request
 from flask.views import MethodView, View
 
@@ -168,47 +166,3 @@ def test_a_version_that_is_chosen_per_request(service: "Service") -> None:
 
     assert versions == ["1", "2", "2", "__other__", "__other__"]
     assert service.tally() == {"predictions success": 5, "timed": 5}
-
-
-@pytest.mark.skipif(not importlib.util.find_spec("asgiref"), reason="flask[async] is not installed")
-def test_async_views(service: "Service") -> None:
-    """An `async def` view, its exception and its fallback run the way Flask runs them."""
-
-    @service.app.post("/predict")
-    @service.monitor.prediction("fraud", version="2")
-    async def predict() -> Any:
-        return {"prediction": request.get_json()["age"]}
-
-    @service.app.post("/broken")
-    @service.monitor.prediction("fraud", version="3")
-    async def broken() -> Any:
-        raise Broken
-
-    @broken.fallback
-    async def rules() -> Any:
-        return {"prediction": 0}
-
-    @service.app.post("/raises")
-    @service.monitor.prediction("fraud", version="4")
-    async def raises() -> Any:
-        raise Broken
-
-    class Method(MethodView):
-        @service.monitor.prediction("fraud", version="5")
-        async def post(self) -> Any:
-            return {"prediction": 5}
-
-    service.app.add_url_rule("/method", view_func=Method.as_view("method"))
-    post = service.client.post
-
-    assert post("/predict", json={"age": 41}).get_json() == {"prediction": 41}
-    assert post("/broken", json={"age": 41}).get_json() == {"prediction": 0}
-    with pytest.raises(Broken):
-        post("/raises", json={"age": 41})
-    assert post("/method", json={"age": 41}).get_json() == {"prediction": 5}
-    assert [(row.version, row.status) for row in service.rows()] == [
-        ("2", "success"),
-        ("3", "fallback"),
-        ("4", "error"),
-        ("5", "success"),
-    ]

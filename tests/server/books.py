@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from flask_mlmonitor.exceptions import StoreUnavailable
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.urls import open_store
-from tests.server.serving import Answer, Gunicorn, wait_until
+from tests.server.serving import Answer, Server, wait_until
 
 
 class Stored(NamedTuple):
@@ -45,7 +45,7 @@ def read_store(store: Path | str) -> Stored:
     return Stored(list(ids), rollups, totals)
 
 
-def count_files(server: Gunicorn) -> Files:
+def count_files(server: Server) -> Files:
     """Count what lies in spool and slots."""
     return Files(*(len(list((server.data / name).iterdir())) for name in ("spool", "slots")))
 
@@ -56,7 +56,7 @@ def sum_of(answer: Answer, name: str) -> float:
     return sum(s.value for family in families for s in family.samples if s.name == name)
 
 
-def settle(server: Gunicorn) -> None:
+def settle(server: Server) -> None:
     """Wait until all that was journaled is in the store."""
     wait_until(
         lambda: sum_of(server.get("/metrics"), "mlmonitor_journal_bytes") == 0,
@@ -65,7 +65,7 @@ def settle(server: Gunicorn) -> None:
     )
 
 
-def scrape_all(server: Gunicorn, name: str) -> dict[int, set[float]]:
+def scrape_all(server: Server, name: str) -> dict[int, set[float]]:
     """Scrape until every living worker has answered; return the sums of *name* by worker."""
     seen: dict[int, set[float]] = {}
 

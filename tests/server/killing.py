@@ -10,7 +10,7 @@ from typing import Final
 import psutil
 
 from tests.server import traffic
-from tests.server.serving import Gunicorn
+from tests.server.serving import Server
 
 CALLERS: Final = 8
 BODIES: Final = 100
@@ -26,7 +26,7 @@ class Campaign:
     :ivar unanswered: requests whose answer was lost.
     """
 
-    server: Gunicorn
+    server: Server
     predictions: int
     every: int
     seed: int = 1

@@ -5,8 +5,12 @@ Its instance folder is ``$SERVICE_FOLDER``; a ``baseline.json`` in there is its 
 
 import os
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
+import psutil
 from flask import Flask, Response
 
 from flask_mlmonitor import MLMonitor
@@ -32,9 +36,39 @@ def create_app() -> Flask:
     def heavy() -> list[str]:
         return [name for name in HEAVY if name in sys.modules]
 
+    @app.get("/inside")
+    def inside() -> dict[str, list[str]]:
+        return {
+            "threads": [thread.name for thread in threading.enumerate()],
+            "files": [file.path for file in psutil.Process().open_files()],
+        }
+
+    @app.get("/stall")
+    def stall() -> str:
+        time.sleep(60)
+        return "too late"
+
     @app.after_request
     def sign(response: Response) -> Response:
         response.headers[WORKER] = str(os.getpid())
         return response
 
     return app
+
+
+def create_with_a2wsgi() -> Any:
+    """Make the service as an ASGI application."""
+    from a2wsgi import WSGIMiddleware
+
+    return WSGIMiddleware(create_app())  # type: ignore[arg-type]
+
+
+def create_with_asgiref() -> Any:
+    """Make the service as an ASGI application, by another adapter."""
+    from asgiref.wsgi import WsgiToAsgi
+
+    return WsgiToAsgi(create_app())  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    create_app().run(port=int(sys.argv[1]))

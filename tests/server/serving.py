@@ -1,4 +1,4 @@
-"""Real gunicorn around the test service."""
+"""Real servers around the test service."""
 
 import contextlib
 import http.client
@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -65,22 +65,28 @@ class Caller:
         return Answer(response.status, content, response.headers.get("X-Prediction-ID"), worker)
 
 
-class Gunicorn:
-    """The service under gunicorn, as a context manager: stopped on exit.
-
-    It listens before it has started, so calls wait for it.
+class Server:
+    """The service under some server, as a context manager: stopped on exit.
 
     :param folder: the instance folder.
-    :param options: of gunicorn.
+    :param command: with ``{}`` for an inherited socket that listens already, so that calls wait
+        for the server, or ``{port}`` where it opens one itself.
+    :param workers: the processes that answer.
     :param settings: keys of the app's config.
     """
 
     def __init__(
-        self, folder: Path, *options: str, workers: int = 1, settings: Mapping[str, object] = {}
+        self,
+        folder: Path,
+        command: Sequence[str],
+        *,
+        workers: int = 1,
+        settings: Mapping[str, object] = {},
     ) -> None:
         self.folder = folder
         self.workers = workers
-        self._options = options
+        self._command = command
+        self._listens = any("{port}" in part for part in command)
         self._environment = environment(folder, settings)
 
     def __enter__(self) -> Self:
@@ -88,23 +94,16 @@ class Gunicorn:
             # Else each answer over a kept connection waits 40 ms for the caller's delayed ACK.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.port = listener.getsockname()[1]
-            descriptor = listener.fileno()
-            command = [
-                *(sys.executable, "-m", "gunicorn", f"{APP}:create_app()", "--no-control-socket"),
-                *("--bind", f"fd://{descriptor}", "--workers", str(self.workers)),
-                *("--worker-tmp-dir", str(self.folder), *self._options),
-            ]
-            with (self.folder / LOG).open("ab") as log:
-                self.process = subprocess.Popen(
-                    command,
-                    cwd=ROOT,
-                    env=self._environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=[descriptor],
-                    process_group=0,
-                )
+            if self._listens:
+                listener.close()
+                self._start(())
+            else:
+                self._start((listener.fileno(),))
+        try:
+            wait_until(self._accepts, "a server that listens")
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(
@@ -115,16 +114,44 @@ class Gunicorn:
     ) -> None:
         self.stop()
 
+    def _start(self, inherited: tuple[int, ...]) -> None:
+        with (self.folder / LOG).open("ab") as log:
+            self.process = subprocess.Popen(
+                [part.format(*inherited, port=self.port) for part in self._command],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=inherited,
+                process_group=0,
+            )
+
+    def _accepts(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"it did not start:\n{self.log()}")
+        if self._listens:
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection((HOST, self.port)).close()
+                return True
+        return not self._listens
+
     @property
     def data(self) -> Path:
         """Where the monitor keeps spool and slots."""
         return self.folder / "mlmonitor"
 
-    def stop(self) -> None:
-        """Let the requests end, then the workers and the master."""
-        self.process.terminate()
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Let the requests end, then the workers and the master; return the exit status.
+
+        SIGINT goes to all of them, as a terminal sends it.
+        """
+        if number == signal.SIGINT:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
         try:
-            self.process.wait(STOP_SECONDS)
+            return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
@@ -134,6 +161,11 @@ class Gunicorn:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the one that was started, and all that it has."""
+        first = psutil.Process(self.process.pid)
+        return [first, *first.children(recursive=True)]
 
     def living(self) -> list[psutil.Process]:
         """Return the workers that live now."""
@@ -153,9 +185,29 @@ class Gunicorn:
         with self.caller() as caller:
             answer = caller.call("GET", path)
         if answer is None or answer.status != 200:
-            log = (self.folder / LOG).read_text(errors="replace")
-            raise AssertionError(f"{path}: {answer}; the log ends with\n{log[-3000:]}")
+            raise AssertionError(f"{path}: {answer}; the log ends with\n{self.log()[-3000:]}")
         return answer
+
+    def log(self) -> str:
+        """Return what the processes wrote to stdout and stderr."""
+        return (self.folder / LOG).read_text(errors="replace")
+
+
+class Gunicorn(Server):
+    """The service under gunicorn.
+
+    :param options: of gunicorn.
+    """
+
+    def __init__(
+        self, folder: Path, *options: str, workers: int = 1, settings: Mapping[str, object] = {}
+    ) -> None:
+        command = [
+            *(sys.executable, "-m", "gunicorn", f"{APP}:create_app()", "--no-control-socket"),
+            *("--bind", "fd://{}", "--workers", str(workers)),
+            *("--worker-tmp-dir", str(folder), *options),
+        ]
+        super().__init__(folder, command, workers=workers, settings=settings)
 
 
 @contextlib.contextmanager
@@ -181,7 +233,8 @@ def worker(folder: Path, settings: Mapping[str, object]) -> Iterator[subprocess.
 def environment(folder: Path, settings: Mapping[str, object]) -> dict[str, str]:
     """Return the environment of a process of the service."""
     config = {f"FLASK_{key}": str(value) for key, value in settings.items()}
-    return {**os.environ, "SERVICE_FOLDER": str(folder), **config}
+    own = {"SERVICE_FOLDER": str(folder), "PYTHONPATH": str(ROOT)}
+    return {**os.environ, **own, **config}
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> float:

@@ -116,7 +116,7 @@ def test_a_process_of_ours_that_writes_for_too_long(sqlite: Database, path: Path
         connection = transaction.__enter__()
         connection.execute(insert(tables.schema_version).values(version=-2))
 
-    with Child(hang), pytest.raises(StoreUnavailable, match="another process"):
+    with Child(hang) as child, pytest.raises(StoreUnavailable, match=f"by process {child.pid}"):
         note(sqlite, 3)
     note(sqlite, 3)
     assert notes(sqlite) == 2
