@@ -77,6 +77,8 @@ def nothing(shape: Shape) -> Block:
 
 def _add(total: Block, part: Block, shape: Shape) -> None:
     np.add(total.counts, part.counts, out=total.counts, casting="unsafe")
+    if not len(total.floats):
+        return
     sums, smallest = shape.sums, shape.sums + shape.extremes
     with np.errstate(over="ignore", invalid="ignore"):
         total.floats[:sums] += part.floats[:sums]
