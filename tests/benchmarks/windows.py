@@ -130,8 +130,8 @@ def _print_reading(place: Place, months: dict[int, Month], options: Any) -> None
     print_table(
         f"{place.name}: ms to read a window that ends in the middle of an hour", heads, rows
     )
-    heads = ("features", "a day of minutes", "48 h, 90 days", "each year")
-    print_table(f"{place.name}: MB of rollups, one model", heads, sizes)
+    kept = ("features", "a day of minutes", "48 h, 90 days", "each year")
+    print_table(f"{place.name}: MB of rollups, one model", kept, sizes)
 
 
 def _reading(
