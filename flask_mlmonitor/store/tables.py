@@ -127,7 +127,7 @@ where a part came from; of a sum of parts, the segment is a name of its own.
 """
 
 for _block in ("predictions", "counts", "moments"):
-    # To compress them took PostgreSQL four times as long as to write them, and saved 4 %.
+    # To compress them takes PostgreSQL several times as long as to write them, and saves little.
     _as_it_is = DDL(  # type: ignore[no-untyped-call]
         f"ALTER TABLE rollups ALTER {_block} SET STORAGE EXTERNAL"
     )
