@@ -129,6 +129,13 @@ A part with *folded* 1 is contained in a part of the next level, too. *segment* 
 where a part came from; of a sum of parts, the segment is a name of its own.
 """
 
+for _block in ("predictions", "counts", "moments"):
+    # To compress them takes PostgreSQL several times as long as to write them, and saves little.
+    _as_it_is = DDL(  # type: ignore[no-untyped-call]
+        f"ALTER TABLE rollups ALTER {_block} SET STORAGE EXTERNAL"
+    )
+    event.listen(rollups, "after_create", _as_it_is.execute_if(dialect="postgresql"))
+
 totals: Final = Table(
     "totals",
     METADATA,
