@@ -23,7 +23,9 @@ STOP_SECONDS: Final = 15.0
 # An interval for a replay in which a day lasts seconds.
 SETTINGS: Final = {
     "FLASK_MLMONITOR_EVALUATION_INTERVAL": "5",
+    "FLASK_MLMONITOR_BREAKER_RESET": "1",
 }
+"""A day takes seconds, and so does what else waits for some time."""
 
 
 class ServerError(Exception):
