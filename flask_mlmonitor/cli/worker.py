@@ -9,7 +9,6 @@ import click
 
 from flask_mlmonitor.cli.group import cli, runtime_of_app, state_of_app
 
-
 NICENESS: Final = 10
 """How far the worker steps back behind the web workers where they want the same core."""
 
