@@ -14,11 +14,13 @@ from flask_mlmonitor.extension import MLMonitor
 from flask_mlmonitor.records import GroundTruth, Prediction
 from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import FeatureDrift
+from flask_mlmonitor.stats.evaluation import Evaluation
 
 __all__ = [
     "Baseline",
     "BaselineError",
     "ConfigError",
+    "Evaluation",
     "FeatureDrift",
     "GroundTruth",
     "InvalidInput",

@@ -180,9 +180,11 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
     "Thresholds": (
         _limit("LATENCY_WARNING", _DURATION, 0.5, "A prediction slower than this is logged."),
         _limit("LATENCY_CRITICAL", _DURATION, 2.0, "A latency above this is critical."),
+        *_limits("PSI", _SCORE, (0.1, 0.2), "A significant drift with a PSI of at least"),
+        *_limits("MISSING", _SHARE, (0.1, 0.3), "A share of missing values in a feature above"),
+        _limit("OUTLIER_WARNING", _SHARE, 0.05, "A share of outliers above this is a warning."),
         *_planned(
             *_limits("ERROR_RATE", _SHARE, (0.01, 0.05), "A share of failed predictions above"),
-            *_limits("PSI", _SCORE, (0.1, 0.2), "A significant drift with a PSI of at least"),
             _limit("MIN_THROUGHPUT", _SCORE, None, "Fewer requests per second are a warning."),
             _limit("MAX_THROUGHPUT", _SCORE, None, "More requests per second are a warning."),
             *_limits(
@@ -192,8 +194,6 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
                 "Used when set, or when the baseline knows no accuracy: one below",
             ),
             *_limits("ACCURACY_DROP", _SHARE, (0.05, 0.10), "Used otherwise: a loss of more than"),
-            *_limits("MISSING", _SHARE, (0.1, 0.3), "A share of missing values in a feature above"),
-            _limit("OUTLIER_WARNING", _SHARE, 0.05, "A share of outliers above this is a warning."),
             *_limits("FALLBACK_RATE", _SHARE, (0.05, 0.2), "A share of fallback answers above"),
             *_limits("INVALID_RATE", _SHARE, (0.05, 0.2), "A share of invalid input above"),
         ),
@@ -205,21 +205,27 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             60,
             "How often the figures are looked at; a slow prediction is logged at most that often.",
         ),
-        *_planned(
-            Key(
-                "WINDOWS",
-                Kind("list of durations or counts", read.windows),
-                "1h,6h,24h",
-                "The spans that are judged; a bare whole number means the last predictions, at "
-                "least that many.",
-            ),
-            _limit("MIN_SAMPLES", _COUNT, 200, "A window with fewer predictions is not judged."),
-            _limit(
-                "ALARM_BUDGET",
-                Kind("how often", quantity.per_day),
-                "1/month",
-                "How many false drift alarms a model may send while its data is stable.",
-            ),
+        Key(
+            "WINDOWS",
+            Kind("list of durations or counts", read.windows),
+            "1h,6h,24h",
+            "The spans that are judged; a bare whole number means the last predictions, at "
+            "least that many.",
+        ),
+        Key(
+            "SECOND_REFERENCE",
+            Kind("`previous`, `day` or `week`", read.choice("previous", "day", "week")),
+            None,
+            "Where traffic has cycles: a feature has drifted only if it also differs from the "
+            "window before, or from the same hours a day or a week ago.",
+            per_model=True,
+        ),
+        _limit("MIN_SAMPLES", _COUNT, 200, "A window with fewer predictions is not judged."),
+        _limit(
+            "ALARM_BUDGET",
+            Kind("how often", quantity.per_day),
+            "1/month",
+            "How many false drift alarms a model may send while its data is stable.",
         ),
     ),
     "Alerts": _planned(

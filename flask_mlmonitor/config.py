@@ -69,25 +69,26 @@ class Settings:
     breaker_reset: float
     latency_warning: float
     latency_critical: float
-    error_rate_warning: float
-    error_rate_critical: float
     psi_warning: float
     psi_critical: float
+    missing_warning: float
+    missing_critical: float
+    outlier_warning: float
+    error_rate_warning: float
+    error_rate_critical: float
     min_throughput: float | None
     max_throughput: float | None
     accuracy_warning: float
     accuracy_critical: float
     accuracy_drop_warning: float
     accuracy_drop_critical: float
-    missing_warning: float
-    missing_critical: float
-    outlier_warning: float
     fallback_rate_warning: float
     fallback_rate_critical: float
     invalid_rate_warning: float
     invalid_rate_critical: float
     evaluation_interval: float
     windows: tuple[Window, ...]
+    second_reference: Literal["previous", "day", "week"] | None
     min_samples: int
     alarm_budget: float
     alert_for: float

@@ -5,6 +5,7 @@ MLMonitorError
 ├── BaselineError        a baseline that is missing, damaged or newer than this version (ValueError)
 ├── NotEnoughData        too few rows to say anything (ValueError)
 ├── InvalidInput         a payload that broke the baseline's rules (werkzeug UnprocessableEntity)
+├── EvaluationFailed     the process that evaluates ended with an error
 └── StoreError           the store cannot be used
     ├── StoreUnavailable     now; later it may
     └── SchemaTooNew         its tables are of a later version than this code
@@ -56,6 +57,10 @@ class NotEnoughData(MLMonitorError, ValueError):
         super().__init__(f"{seen} rows where {needed} are needed")
         self.seen = seen
         self.needed = needed
+
+
+class EvaluationFailed(MLMonitorError):
+    """The process that evaluates ended with an error."""
 
 
 class StoreError(MLMonitorError):

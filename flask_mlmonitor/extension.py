@@ -18,6 +18,7 @@ from flask_mlmonitor._app import (
     declare,
     load_baseline,
 )
+from flask_mlmonitor._evaluations import evaluate_now, schedule_of
 from flask_mlmonitor.background.folders import check_folders
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
@@ -32,6 +33,7 @@ from flask_mlmonitor.request.ids import new_id
 from flask_mlmonitor.request.prediction import Monitored, endpoints_of, monitor_view, prepare
 from flask_mlmonitor.request.privacy import warn_of_unknown
 from flask_mlmonitor.request.route import route_of
+from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.truth.recording import record_value
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
 
@@ -300,6 +302,22 @@ class MLMonitor:
         """
         return record_value(current_state(), prediction_id, value, time)
 
+    def evaluate(
+        self, model: str | None = None, *, at: datetime | None = None
+    ) -> tuple[Evaluation, ...]:
+        """Judge every window of the app's models now, in this process, and store the results.
+
+        The elected process does so by itself, each time the shortest window ends.
+
+        :param model: one of the app's models; all of them by default.
+        :param at: as of when, an aware datetime; the minute that it lies in counts too.
+        :return: one for each model, version and window.
+        :raises ConfigError: for an unknown model, or a time without a time zone.
+        :raises StoreUnavailable: when the store does not answer.
+        """
+        state = current_state()
+        return evaluate_now(state, model, at) if state.settings.enabled else ()
+
     def flush(self, timeout: float = 10.0) -> bool:
         """Move what is journaled into the store.
 
@@ -345,5 +363,6 @@ def _open(state: AppState) -> None:
         for declaration in state.declarations():
             route_of(state, declaration)
             TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))
+        runtime.schedules.setdefault(state.name, schedule_of(state))
         for endpoint in endpoints_of(state.app()):
             prepare(state, endpoint)

@@ -21,3 +21,11 @@ fallback_used: Final = _signals.signal("fallback-used")
 ground_truth_recorded: Final = _signals.signal("ground-truth-recorded")
 """Ground truth was stored. *ground_truth* is a :class:`~flask_mlmonitor.records.GroundTruth`;
 *result* is "accepted", "updated" or "pending"."""
+
+evaluation_finished: Final = _signals.signal("evaluation-finished")
+"""A window was judged and stored, in the elected process. *evaluation* is an
+:class:`~flask_mlmonitor.stats.evaluation.Evaluation`."""
+
+drift_detected: Final = _signals.signal("drift-detected")
+"""Features that had not drifted in the window before have now. *evaluation* as above; *features*
+are their names, the furthest first."""

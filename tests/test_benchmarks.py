@@ -11,6 +11,7 @@ from tests.missing import missing
 
 ROOT = Path(__file__).parents[1]
 TINY = {
+    "alarms": "--days 1 --baselines 2 --changes 2",
     "calls": "--requests 20 --rounds 1",
     "counters": "--requests 100 --rounds 1 --tails 100",
     "drain": "--predictions 500 --rounds 1 --idle 0.1",

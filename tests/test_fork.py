@@ -153,6 +153,7 @@ def test_a_child_is_drained_by_its_own_thread(
         names = [thread.name for thread in threading.enumerate()]
         assert sorted(name for name in names if "mlmonitor" in name) == [
             "mlmonitor-drain",
+            "mlmonitor-evaluation",
             "mlmonitor-journal",
         ]
 

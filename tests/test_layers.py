@@ -17,6 +17,7 @@ LEVELS = (
     {"drift", "journal", "counters", "store"},
     {"background"},
     {"_app"},
+    {"_evaluations"},
     {"request", "metrics"},
     {"export", "truth"},
     {"web"},

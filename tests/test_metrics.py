@@ -25,6 +25,10 @@ def test_every_metric(serve: "Serve", baseline: Baseline, customer: dict[str, An
     service = serve(predict, baseline=baseline, timeout=20, fallback=predict)
     key = service.post(customer).headers["X-Prediction-ID"]
     service.client.post("/mlmonitor/ground-truth", json={"prediction_id": key, "value": 1})
+    for _ in range(210):
+        service.post(customer)
+    with service.app.app_context():
+        service.monitor.evaluate()
     families = scrape(service)
 
     assert set(families) == {metric.name.removesuffix("_total") for metric in METRICS}

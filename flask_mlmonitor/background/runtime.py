@@ -17,6 +17,7 @@ from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.folders import Folders
 from flask_mlmonitor.background.loop import Loop
 from flask_mlmonitor.background.maintenance import Maintenance
+from flask_mlmonitor.background.schedule import Schedule
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER, Faults
@@ -80,6 +81,10 @@ class Runtime:
         self._rows = WEB_ROWS
         self.loop = Loop(self._turn, self.faults, task="drain", rest=POLL_SECONDS, duty=WEB_DUTY)
         self.upkeep = Loop(self._look_after, self.faults, task="journal", rest=UPKEEP_SECONDS)
+        self.evaluation = Loop(
+            self._evaluate, self.faults, task="evaluation", rest=settings.evaluation_interval
+        )
+        self.schedules: dict[str, Schedule] = {}
         self._closed = False
         self._drops = DropLog(self.journal)
 
@@ -98,7 +103,7 @@ class Runtime:
     @property
     def running(self) -> bool:
         """Whether the threads run."""
-        return self.loop.running and self.upkeep.running
+        return all(loop.running for loop in (self.loop, self.upkeep, self.evaluation))
 
     def stand_in(self) -> None:
         """After an append while no thread runs: in a test, move it to the store at once.
@@ -170,7 +175,8 @@ class Runtime:
         self._closed = True
         deadline = time.monotonic() + GOODBYE_SECONDS
         self.loop.stop(GOODBYE_SECONDS)
-        self.upkeep.stop(max(0.0, deadline - time.monotonic()))
+        for loop in (self.upkeep, self.evaluation):
+            loop.stop(max(0.0, deadline - time.monotonic()))
         self.journal.close()
         with self.faults.guard("journal"):
             self.journal.sync()
@@ -189,7 +195,7 @@ class Runtime:
             _runtimes.pop((self.pid, self.folders.data), None)
 
     def _start_loops(self) -> None:
-        for loop in (self.loop, self.upkeep):
+        for loop in (self.loop, self.upkeep, self.evaluation):
             with self.faults.guard("background"):  # without them app and journal go on
                 loop.start()
 
@@ -213,6 +219,17 @@ class Runtime:
         with self.faults.guard("journal"):
             self.journal.sync()
         self._drops.tell_end()
+        return False
+
+    def waits_for(self, moment: float) -> bool:
+        """Return whether predictions of before *moment* still wait to be stored."""
+        backlog = self.drain.backlog()
+        return backlog.size > 0 and time.time() - backlog.lag < moment
+
+    def _evaluate(self) -> bool:
+        if self._drains and self.election.win():
+            for schedule in list(self.schedules.values()):
+                schedule.turn()
         return False
 
     def _turn(self) -> bool:

@@ -1,14 +1,19 @@
 """``flask mlmonitor baseline``."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 from flask.cli import AppGroup
 
-from flask_mlmonitor.cli.group import cli
+from flask_mlmonitor.cli.group import cli, runtime_of_app
 from flask_mlmonitor.exceptions import MLMonitorError
 from flask_mlmonitor.stats.baseline import Baseline
+from flask_mlmonitor.stats.learning import Example, learned
+from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.exporting import Selection, read_pages
 
 group: Final = AppGroup("baseline", help="Baselines: what the data looked like in training.")
 cli.add_command(group)
@@ -43,3 +48,43 @@ def build_baseline(data: Path, output: Path, **options: Any) -> None:
     except OSError as error:
         raise click.ClickException(f"{output}: {error.strerror}") from None
     click.echo(f"{output}: {len(baseline.features)} features, {baseline.n} rows")
+
+
+@group.command("learn")
+@click.argument("model")
+@click.option("--version", default="1", show_default=True, help="Of the model.")
+@click.option("--rows", default=5000, show_default=True, help="How many predictions to learn from.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write, JSON.",
+)
+def learn_baseline(model: str, version: str, rows: int, output: Path) -> None:
+    """Build a baseline of the first predictions that are stored of a model.
+
+    For a model whose training data is out of reach: what came first then counts as normal. Look at
+    the file before you use it.
+
+    Example: flask --app service mlmonitor baseline learn fraud --rows 10000 -o baseline.json
+    """
+    database = runtime_of_app().database
+    try:
+        baseline = learned(_examples(database, model, version), rows=rows)
+        baseline.save(output)
+    except MLMonitorError as error:
+        raise click.ClickException(f"{model} {version}: {error}") from None
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from None
+    click.echo(f"{output}: {len(baseline.features)} features, {baseline.n} rows")
+
+
+def _examples(database: Database, model: str, version: str) -> Iterator[Example]:
+    selection = Selection(model=model, version=version, statuses=("success",))
+    for page in read_pages(database, selection):
+        for one in page:
+            if one.prediction is not None:
+                yield Example(
+                    msgspec.json.decode(one.features), msgspec.json.decode(one.prediction)
+                )

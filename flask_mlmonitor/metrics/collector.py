@@ -18,6 +18,7 @@ from flask_mlmonitor._app import AppState, load_baseline
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.requests import MONITOR
 from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.metrics.results import samples_of
 from flask_mlmonitor.metrics.snapshot import Cells, take_snapshot
 from flask_mlmonitor.metrics.table import (
     AGE,
@@ -26,7 +27,9 @@ from flask_mlmonitor.metrics.table import (
     COUNTED,
     COVERAGE,
     DELAY,
+    EVALUATION_SECONDS,
     LAG,
+    LAST_EVALUATION,
     LATENCY,
     MONITOR_COUNTED,
     RATE,
@@ -38,6 +41,7 @@ from flask_mlmonitor.metrics.table import (
 )
 from flask_mlmonitor.store.patience import in_a_request
 from flask_mlmonitor.store.reading import read_totals
+from flask_mlmonitor.store.results import read_last_run, read_latest
 
 
 class MonitorCollector:
@@ -65,7 +69,7 @@ class MonitorCollector:
         yield self._gauge(WORKERS, [((), snapshot.workers)])
         yield self._gauge(UNREADABLE, [((), snapshot.unreadable)])
         yield self._gauge(BUILD, [((version("flask-mlmonitor"),), 1)])
-        for collect in (self._ages, self._backlog, self._coverage):
+        for collect in (self._ages, self._backlog, self._coverage, self._results):
             with state.runtime.faults.guard("metrics"):
                 yield from _collected(collect)
 
@@ -103,6 +107,17 @@ class MonitorCollector:
             COVERAGE,
             [((total.model, total.version), share) for total, share in shares if share is not None],
         )
+
+    def _results(self) -> Iterator[Family]:
+        database = self._state.runtime.database
+        evaluations, run = [], None
+        with contextlib.suppress(StoreError):  # absent, not wrong, while the store is down
+            if database.exists():
+                evaluations, run = read_latest(database), read_last_run(database)
+        for metric, samples in samples_of(evaluations).items():
+            yield self._gauge(metric, samples)
+        yield self._gauge(LAST_EVALUATION, [] if run is None else [((), run.end)])
+        yield self._gauge(EVALUATION_SECONDS, [] if run is None else [((), run.seconds)])
 
     def _named(self, metric: Metric) -> str:
         return self._state.settings.metrics_prefix + metric.name.removeprefix("ml")

@@ -152,6 +152,67 @@ COVERAGE: Final = Metric(
 AGE: Final = Metric(
     "ml_model_age_seconds", "gauge", _MODEL, "The age of the baseline, and so of the model."
 )
+_FEATURE: Final = (*_MODEL, "feature")
+PSI: Final = Metric(
+    "ml_data_drift_psi", "gauge", _FEATURE, "How far a feature moved from the baseline."
+)
+CRITICAL_PSI: Final = Metric(
+    "ml_data_drift_critical_psi",
+    "gauge",
+    _FEATURE,
+    "The PSI that chance would not reach with so many predictions.",
+)
+KS: Final = Metric(
+    "ml_data_drift_ks", "gauge", _FEATURE, "The Kolmogorov-Smirnov distance to the baseline."
+)
+CHI_SQUARE: Final = Metric(
+    "ml_data_drift_chi_square", "gauge", _FEATURE, "The chi-square statistic against the baseline."
+)
+DRIFT_STATUS: Final = Metric(
+    "ml_data_drift_status",
+    "gauge",
+    _FEATURE,
+    "0 stable, 1 moderate, 2 significant, -1 not enough data.",
+)
+DRIFTED: Final = Metric(
+    "ml_drifted_features_ratio", "gauge", _MODEL, "The share of features that have drifted."
+)
+PREDICTION_PSI: Final = Metric(
+    "ml_prediction_drift_psi",
+    "gauge",
+    _MODEL,
+    "How far the predictions moved from the baseline's.",
+)
+MISSING: Final = Metric(
+    "ml_missing_ratio", "gauge", _FEATURE, "The share of predictions without a value."
+)
+OUTLIERS: Final = Metric(
+    "ml_outlier_ratio",
+    "gauge",
+    _FEATURE,
+    "The share of values beyond three standard deviations of the baseline.",
+)
+OUT_OF_RANGE: Final = Metric(
+    "ml_out_of_range_ratio", "gauge", _FEATURE, "The share of values outside the baseline's range."
+)
+UNSEEN: Final = Metric(
+    "ml_unseen_category_ratio",
+    "gauge",
+    _FEATURE,
+    "The share of categories that the baseline does not know.",
+)
+LAST_EVALUATION: Final = Metric(
+    "mlmonitor_last_evaluation_timestamp_seconds",
+    "gauge",
+    (),
+    "The end of the last windows that were judged.",
+)
+EVALUATION_SECONDS: Final = Metric(
+    "mlmonitor_evaluation_duration_seconds",
+    "gauge",
+    (),
+    "How long the last run of the evaluator took.",
+)
 BYTES: Final = Metric(
     "mlmonitor_journal_bytes", "gauge", (), "Bytes in the journal that are not in the store yet."
 )
@@ -173,6 +234,9 @@ BUILD: Final = Metric(
 
 METRICS: Final[tuple[Metric, ...]] = (
     *(counted.metric for counted in (*COUNTED, *MONITOR_COUNTED)),
-    *(LATENCY, DELAY, RATE, COVERAGE, AGE, BYTES, LAG, UP, WORKERS, UNREADABLE, BUILD),
+    *(LATENCY, DELAY, RATE, COVERAGE, AGE),
+    *(PSI, CRITICAL_PSI, KS, CHI_SQUARE, DRIFT_STATUS, DRIFTED, PREDICTION_PSI),
+    *(MISSING, OUTLIERS, OUT_OF_RANGE, UNSEEN),
+    *(LAST_EVALUATION, EVALUATION_SECONDS, BYTES, LAG, UP, WORKERS, UNREADABLE, BUILD),
 )
 """Every metric, with the default prefix."""

@@ -192,7 +192,10 @@ def _call_fallback(observation: Observation) -> Any:
         raise ValueError(f"the fallback's predict returned no list of {len(rows)} predictions")
     payload = observation.payload
     if payload.inference is not None:
-        return inference_answer(payload.inference, *observation.route.owner, predictions)
+        model, version = observation.route.owner
+        return inference_answer(
+            payload.inference, predictions, model=model, version=version, own_id=observation.id
+        )
     return {"predictions": predictions} if payload.batch else {"prediction": predictions[0]}
 
 

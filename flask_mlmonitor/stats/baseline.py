@@ -15,7 +15,7 @@ from flask_mlmonitor._quantities import per_day
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.exceptions import BaselineError
 from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.comparing import MIN_SAMPLES, FeatureDrift, compare
+from flask_mlmonitor.stats.comparing import MIN_SAMPLES, FeatureDrift, compare, level_of
 from flask_mlmonitor.stats.features import FeatureBaseline, ReferenceScores
 from flask_mlmonitor.stats.sources import Csv, Frame, Parquet, Source
 
@@ -156,7 +156,9 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
         """
         from flask_mlmonitor.stats.frames import count_source
 
-        alpha = min(1.0, per_day(alarm_budget) / (CHECKS_PER_DAY * len(self.columns)))
+        alpha = level_of(
+            per_day(alarm_budget), features=len(self.columns), decisions=CHECKS_PER_DAY
+        )
         observed = count_source([column.bins for column in self.columns], source)
         return MappingProxyType(
             {

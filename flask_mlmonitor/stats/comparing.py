@@ -40,6 +40,23 @@ class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True):
     n_observed: int
 
 
+def level_of(per_day: float, *, features: int, decisions: float, windows: int = 1) -> float:
+    """Return the level of one test under a budget of false alarms (Bonferroni).
+
+    Windows that overlap the ones before alarm in runs and together, so that each window but the
+    shortest counts half.
+
+    >>> level_of(1 / 30, features=20, decisions=24) == 1 / 14400
+    True
+
+    :param per_day: how many false alarms are acceptable on a day.
+    :param features: how many are tested.
+    :param decisions: how often a day.
+    :param windows: in how many windows each.
+    """
+    return min(1.0, per_day / (features * decisions * (1 + (windows - 1) / 2)))
+
+
 def compare(
     expected: FeatureCounts,
     observed: FeatureCounts,

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
 from flask_mlmonitor.stats.binning import FeatureBins
 
 
@@ -81,8 +83,8 @@ class FeatureCounts:
     @property
     def groups(self) -> tuple[int, ...]:
         """What the PSI compares: the groups, then missing with absent, then invalid."""
-        parts = [self._sum([cells]) for cells in self.bins.groups]
-        return (*parts, self.missing + self.absent, self.invalid)
+        parts = np.add.reduceat(self.values, [cells.start for cells in self.bins.groups])
+        return (*parts.tolist(), self.missing + self.absent, self.invalid)
 
     def _sum(self, parts: Sequence[range]) -> int:
         return sum(sum(self.cells[part.start : part.stop]) for part in parts)

@@ -171,6 +171,28 @@ dead_letters: Final = Table(
 )
 """Records that the store refused, kept as the journal had them."""
 
+evaluations: Final = Table(
+    "evaluations",
+    METADATA,
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("window", Text, nullable=False),
+    Column("end", Float, nullable=False),
+    Column("start", Float, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("result", Text, nullable=False),
+    PrimaryKeyConstraint("model", "version", "window", "end"),
+)
+"""One row for each window that was judged: *result* is all of it.
+
+*epoch* is that of the lease, 0 for what was evaluated by hand; *seconds* is how long the whole run
+took.
+"""
+
 leases: Final = Table(
     "leases",
     METADATA,

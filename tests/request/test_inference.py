@@ -439,19 +439,20 @@ PREDICTIONS: dict[str, tuple[list[Any], str, list[int], list[Any]]] = {
 def test_a_predictor_answers_in_v2(
     serve: "Serve", answers: list[Any], datatype: str, shape: list[int], data: list[Any]
 ) -> None:
-    """With the model's name, the request's id, and the output that was asked for."""
+    """With the model's name, the request's id or else ours, and the output that was asked for."""
     secondary = Rules(*answers)
     service = serve(broken, fallback=secondary)
     named = service.post(asking(AGE, id="r 1", outputs=[{"name": "label"}])).get_json()
-    nameless = service.post(asking(AGE)).get_json()
+    nameless = service.post(asking(AGE))
     described = {"shape": shape, "datatype": datatype, "data": data}
 
     assert named == {
         **{"model_name": "fraud", "model_version": "2", "id": "r 1"},
         "outputs": [{"name": "label", **described}],
     }
-    assert nameless == {
+    assert nameless.get_json() == {
         **{"model_name": "fraud", "model_version": "2"},
+        "id": nameless.headers["X-Prediction-ID"],
         "outputs": [{"name": "prediction", **described}],
     }
     assert secondary.asked == [[41], [42]] * 2

@@ -96,13 +96,16 @@ def columns_of(outputs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def inference_answer(
-    asked: Inference, model: str, version: str, predictions: Sequence[Any]
+    asked: Inference, predictions: Sequence[Any], *, model: str, version: str, own_id: str
 ) -> dict[str, Any]:
     """Return the V2 answer to a request.
 
-    >>> inference_answer(Inference("r-1", "label"), "pets", "2", ["cat"])["outputs"]
+    >>> inference_answer(
+    ...     Inference("r-1", "label"), ["cat"], model="pets", version="2", own_id="0"
+    ... )["outputs"]
     [{'name': 'label', 'shape': [1], 'datatype': 'BYTES', 'data': ['cat']}]
 
+    :param own_id: the answer's where the caller gave the request none.
     :raises ValueError: for predictions that no tensor can hold.
     """
     shape, values = [len(predictions)], list(predictions)
@@ -117,5 +120,9 @@ def inference_answer(
             "row; give a fallback that takes what the view takes, and answers itself"
         )
     output = {"name": asked.output, "shape": shape, "datatype": datatype, "data": values}
-    own = {} if asked.id is None else {"id": asked.id}
-    return {"model_name": model, "model_version": version, **own, "outputs": [output]}
+    return {
+        "model_name": model,
+        "model_version": version,
+        "id": own_id if asked.id is None else asked.id,
+        "outputs": [output],
+    }

@@ -1,0 +1,92 @@
+"""An app's models as the evaluator knows them, and what happens when they are evaluated."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from flask_mlmonitor import signals
+from flask_mlmonitor._app import AppState, load_baseline
+from flask_mlmonitor.background.evaluator import Subject, evaluate
+from flask_mlmonitor.background.schedule import Schedule
+from flask_mlmonitor.clock import now
+from flask_mlmonitor.exceptions import ConfigError
+from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.judging import Limits
+from flask_mlmonitor.store.results import add_evaluations
+
+FLUSH_SECONDS: Final = 10.0
+
+
+def subjects_of(state: AppState) -> list[Subject]:
+    """Return the app's models with their baselines and limits.
+
+    :raises BaselineError: when a baseline cannot be read.
+    """
+    subjects = []
+    for declaration in state.declarations():
+        settings = state.settings.for_model(declaration.model)
+        limits = Limits(**{name: getattr(settings, name) for name in Limits.__struct_fields__})
+        subjects.append(
+            Subject(
+                model=declaration.model,
+                version=declaration.version,
+                windows=settings.windows,
+                second_reference=settings.second_reference,
+                alarm_budget=settings.alarm_budget,
+                limits=limits,
+                baseline=load_baseline(declaration.baseline, state.root),
+            )
+        )
+    return subjects
+
+
+def schedule_of(state: AppState) -> Schedule:
+    """Return the schedule of the app's evaluations."""
+    runtime = state.runtime
+    return Schedule(
+        state.name,
+        runtime.database,
+        runtime.folders.store_url,
+        lambda: subjects_of(state),
+        waits=runtime.waits_for,
+        on_finished=lambda evaluations: tell(state, evaluations),
+    )
+
+
+def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tuple[Evaluation, ...]:
+    """Evaluate in this process, store the results and tell the listeners.
+
+    :raises ConfigError: for an unknown model, or a time without a time zone.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    if at is not None and at.tzinfo is None:
+        raise ConfigError("at", at, "give an aware datetime, such as datetime.now(UTC)")
+    subjects = subjects_of(state)
+    if model is not None:
+        known = sorted({one.model for one in subjects})
+        subjects = [one for one in subjects if one.model == model]
+        if not subjects:
+            raise ConfigError("model", model, f"name one of the app's models {known}")
+    runtime = state.runtime
+    runtime.flush(FLUSH_SECONDS)
+    began = time.monotonic()
+    found = evaluate(runtime.database, subjects, now() if at is None else at.timestamp())
+    add_evaluations(runtime.database, found, seconds=time.monotonic() - began, replace=True)
+    tell(state, found)
+    return tuple(found)
+
+
+def tell(state: AppState, evaluations: Sequence[Evaluation]) -> None:
+    """Send the signals of evaluations that were stored."""
+    app = state.app()
+    if app is None:
+        return
+    with app.app_context():
+        for one in evaluations:
+            with state.runtime.faults.guard("signal"):
+                signals.evaluation_finished.send(app, evaluation=one)
+            new = [name for name in one.drifted if one.since.get(name) == one.end]
+            if new:
+                with state.runtime.faults.guard("signal"):
+                    signals.drift_detected.send(app, evaluation=one, features=new)

@@ -1,0 +1,82 @@
+"""What evaluations show on ``/metrics``: of each model the longest window that has enough data."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from flask_mlmonitor.metrics.table import (
+    CHI_SQUARE,
+    CRITICAL_PSI,
+    DRIFT_STATUS,
+    DRIFTED,
+    KS,
+    MISSING,
+    OUT_OF_RANGE,
+    OUTLIERS,
+    PREDICTION_PSI,
+    PSI,
+    UNSEEN,
+    Metric,
+)
+from flask_mlmonitor.stats.evaluation import Evaluation
+
+Samples = list[tuple[tuple[str, ...], float]]
+
+_STATUS: Final = {"not_enough_data": -1, "stable": 0, "moderate": 1, "significant": 2}
+
+
+def samples_of(evaluations: Sequence[Evaluation]) -> Mapping[Metric, Samples]:
+    """Return the samples of each metric.
+
+    :param evaluations: the last one of each window.
+    """
+    samples: dict[Metric, Samples] = {metric: [] for metric in (*_FEATURES, *_MODELS)}
+    for one in _longest(evaluations):
+        for metric, value in _of_model(one):
+            samples[metric].append(((one.model, one.version), value))
+        for name in one.drift:
+            for metric, value in _of_feature(one, name):
+                samples[metric].append(((one.model, one.version, name), value))
+    return samples
+
+
+_MODELS: Final = (DRIFTED, PREDICTION_PSI)
+_FEATURES: Final = (
+    *(PSI, CRITICAL_PSI, KS, CHI_SQUARE, DRIFT_STATUS),
+    *(MISSING, OUTLIERS, OUT_OF_RANGE, UNSEEN),
+)
+
+
+def _longest(evaluations: Iterable[Evaluation]) -> Iterable[Evaluation]:
+    """Return one evaluation for each model and version: of the longest window that was judged."""
+    found: dict[tuple[str, str], Evaluation] = {}
+    for one in evaluations:
+        if one.status != "not_enough_data":
+            known = found.setdefault((one.model, one.version), one)
+            if one.end - one.start > known.end - known.start:
+                found[one.model, one.version] = one
+    return found.values()
+
+
+def _of_model(one: Evaluation) -> Iterator[tuple[Metric, float]]:
+    if one.drift:
+        yield DRIFTED, len(one.drifted) / len(one.drift)
+    if one.prediction_drift is not None and one.prediction_drift.psi is not None:
+        yield PREDICTION_PSI, one.prediction_drift.psi.score
+
+
+def _of_feature(one: Evaluation, name: str) -> Iterator[tuple[Metric, float]]:
+    drift, quality = one.drift[name], one.quality[name]
+    yield DRIFT_STATUS, _STATUS[drift.status]
+    if drift.psi is not None:
+        yield PSI, drift.psi.score
+        yield CRITICAL_PSI, drift.psi.critical
+    if drift.ks is not None:
+        yield KS, drift.ks.score
+    if drift.chi_square is not None and drift.kind != "numeric":
+        yield CHI_SQUARE, drift.chi_square.score
+    yield MISSING, quality.missing
+    if drift.kind == "numeric":
+        yield OUTLIERS, quality.outliers
+        yield OUT_OF_RANGE, quality.out_of_range
+    else:
+        yield UNSEEN, quality.unseen

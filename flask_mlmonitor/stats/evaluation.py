@@ -1,0 +1,90 @@
+"""What is known about one window of one model: figures, and a verdict in words."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from flask_mlmonitor.stats.comparing import FeatureDrift
+from flask_mlmonitor.stats.quality import FeatureQuality
+
+Severity = Literal["ok", "info", "warning", "critical"]
+PREDICTION: Final = "__prediction__"
+"""Stands for the predictions where the others are features."""
+SEVERITIES: Final[tuple[Severity, ...]] = ("ok", "info", "warning", "critical")
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a window means.
+
+    >>> worst(["info", "ok", "warning"])
+    'warning'
+
+    :param severity: the worst of all that was found.
+    :param text: what moved, how much, and since when, in a few sentences.
+    """
+
+    severity: Severity
+    text: str
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One window of one model and version.
+
+    :param window: as configured, such as "24h".
+    :param start: the beginning of the window, aware.
+    :param end: the first moment behind it, aware.
+    :param n: predictions in it.
+    :param status: "incomplete" when predictions of this time could not be recorded: such a window
+        does not alarm.
+    :param drift: each feature beside the baseline: covariate shift.
+    :param second_drift: each feature, and ``__prediction__``, beside the second reference, where
+        one is configured.
+    :param prediction_drift: the predictions beside the baseline's: prior probability shift.
+    :param quality: what is wrong with each feature's values.
+    :param since: the end of the first window in an unbroken row in which a feature, or
+        ``__prediction__``, had drifted.
+    """
+
+    model: str
+    version: str
+    window: str
+    start: datetime
+    end: datetime
+    n: int
+    status: Literal["complete", "incomplete", "not_enough_data"]
+    verdict: Verdict
+    drift: Mapping[str, FeatureDrift] = {}
+    second_drift: Mapping[str, FeatureDrift] = {}
+    prediction_drift: FeatureDrift | None = None
+    quality: Mapping[str, FeatureQuality] = {}
+    since: Mapping[str, datetime] = {}
+
+    @property
+    def drifted(self) -> list[str]:
+        """The features that have drifted, the furthest first."""
+        return drifted(self.drift, self.second_drift)
+
+
+def drifted(drift: Mapping[str, FeatureDrift], second: Mapping[str, FeatureDrift]) -> list[str]:
+    """Return what has drifted, the furthest first.
+
+    Where there is a second reference that knows enough, it must differ from that too.
+    """
+    names = [
+        name
+        for name, one in drift.items()
+        if has_drifted(one) and (name not in second or second[name].status != "stable")
+    ]
+    return sorted(names, key=lambda name: -float(drift[name].psi or 0))
+
+
+def has_drifted(one: FeatureDrift | None) -> bool:
+    """Return whether a drift is more than chance and large enough to matter."""
+    return one is not None and one.status in ("moderate", "significant")
+
+
+def worst(severities: list[Severity]) -> Severity:
+    """Return the worst of some severities; "ok" of none."""
+    return max(severities, key=SEVERITIES.index, default="ok")

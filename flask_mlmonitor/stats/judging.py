@@ -1,0 +1,213 @@
+"""From the counts of a window to what they mean beside the baseline."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, Self
+
+import msgspec
+
+from flask_mlmonitor.stats.baseline import Baseline
+from flask_mlmonitor.stats.comparing import FeatureDrift, compare
+from flask_mlmonitor.stats.counts import FeatureCounts
+from flask_mlmonitor.stats.drift import chi_square
+from flask_mlmonitor.stats.evaluation import (
+    PREDICTION,
+    Evaluation,
+    Severity,
+    Verdict,
+    drifted,
+)
+from flask_mlmonitor.stats.quality import FeatureQuality
+from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.verdict import Flaw, verdict_of
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """From where on a figure matters, as the app configured it for the model."""
+
+    psi_warning: float
+    psi_critical: float
+    missing_warning: float
+    missing_critical: float
+    outlier_warning: float
+    min_samples: int
+
+
+class Span(NamedTuple):
+    """Which window of which model.
+
+    :param lost: predictions of this time that could not be recorded.
+    """
+
+    model: str
+    version: str
+    window: str
+    start: datetime
+    end: datetime
+    lost: int = 0
+
+
+def too_late(span: Span) -> Evaluation:
+    """Return the evaluation of a window that is shorter than what is left of its time."""
+    return Evaluation(
+        model=span.model,
+        version=span.version,
+        window=span.window,
+        start=span.start,
+        end=span.end,
+        n=0,
+        status="not_enough_data",
+        verdict=Verdict("ok", "Of this time only the counts of longer spans are left."),
+    )
+
+
+class WindowCounts(NamedTuple):
+    """What was counted in a window.
+
+    :param n: predictions of every status.
+    :param features: over the baseline's cells; empty when nothing was counted over these.
+    """
+
+    n: int
+    features: Mapping[str, FeatureCounts] = {}
+    predictions: FeatureCounts | None = None
+
+    @classmethod
+    def of(cls, n: int, rollups: Sequence[Rollup]) -> Self:
+        """Add up rollups over the same cells of features and predictions."""
+        if not rollups:
+            return cls(n)
+        names = [feature.name for feature in rollups[0].binning.features]
+        features = {name: _added([one.feature(name) for one in rollups]) for name in names}
+        predictions = [one.predictions for one in rollups if one.predictions is not None]
+        return cls(n, features, _added(predictions) if predictions else None)
+
+
+def judge(
+    span: Span,
+    counts: WindowCounts,
+    baseline: Baseline | None,
+    limits: Limits,
+    *,
+    level: float,
+    second: WindowCounts | None = None,
+    before: Evaluation | None = None,
+) -> Evaluation:
+    """Return what a window's counts mean.
+
+    :param level: the probability of a false alarm that one test may have.
+    :param second: the counts of another window that this one must differ from, too.
+    :param before: the evaluation of the window of this length that ended last.
+    """
+    n = counts.n
+    if baseline is None or n < limits.min_samples or not counts.features:
+        return Evaluation(
+            model=span.model,
+            version=span.version,
+            window=span.window,
+            start=span.start,
+            end=span.end,
+            n=n,
+            status="not_enough_data",
+            verdict=_nothing(n, baseline, limits),
+        )
+    drift = {
+        column.name: _compared(column.cells, counts.features[column.name], limits, level)
+        for column in baseline.columns
+    }
+    prediction_drift = None
+    if baseline.prediction is not None and counts.predictions is not None:
+        prediction_drift = _compared(baseline.prediction.cells, counts.predictions, limits, level)
+    second_drift = {} if second is None else _beside(second, counts, limits, level)
+    everything = drift if prediction_drift is None else {**drift, PREDICTION: prediction_drift}
+    moved = drifted(everything, second_drift)
+    known = {} if before is None else before.since
+    since = {name: known.get(name, span.end) for name in moved}
+    return Evaluation(
+        model=span.model,
+        version=span.version,
+        window=span.window,
+        start=span.start,
+        end=span.end,
+        n=n,
+        status="incomplete" if span.lost else "complete",
+        drift=drift,
+        second_drift=second_drift,
+        prediction_drift=prediction_drift,
+        quality={name: FeatureQuality.of(counts.features[name]) for name in drift},
+        since=since,
+        verdict=verdict_of(
+            moved,
+            everything,
+            _flaws(baseline, counts, limits, level),
+            since,
+            n=n,
+            lost=span.lost,
+        ),
+    )
+
+
+def _added(parts: Sequence[FeatureCounts]) -> FeatureCounts:
+    if len(parts) == 1:
+        return parts[0]
+    cells = zip(*(part.cells for part in parts), strict=True)
+    return FeatureCounts(parts[0].bins, tuple(map(sum, cells)))
+
+
+def _beside(
+    second: WindowCounts, counts: WindowCounts, limits: Limits, level: float
+) -> dict[str, FeatureDrift]:
+    """Return the drift between another window and this one."""
+    found = {
+        name: _compared(expected, counts.features[name], limits, level)
+        for name, expected in second.features.items()
+    }
+    if second.predictions is not None and counts.predictions is not None:
+        found[PREDICTION] = _compared(second.predictions, counts.predictions, limits, level)
+    return found
+
+
+def _compared(
+    expected: FeatureCounts, observed: FeatureCounts, limits: Limits, level: float
+) -> FeatureDrift:
+    return compare(
+        expected,
+        observed,
+        alpha=level,
+        psi_warning=limits.psi_warning,
+        psi_critical=limits.psi_critical,
+        min_samples=limits.min_samples,
+    )
+
+
+def _nothing(n: int, baseline: Baseline | None, limits: Limits) -> Verdict:
+    if baseline is None:
+        return Verdict("ok", f"{n} predictions; there is no baseline to compare them with.")
+    return Verdict("ok", f"Not enough data: {n} predictions, {limits.min_samples} are needed.")
+
+
+def _flaws(baseline: Baseline, counts: WindowCounts, limits: Limits, level: float) -> list[Flaw]:
+    """Return the shares that are past their limit, and above the baseline's by more than chance."""
+    flaws = []
+    for column in baseline.columns:
+        old, new = FeatureQuality.of(column.cells), FeatureQuality.of(counts.features[column.name])
+        for name, warning, critical in (
+            ("missing", limits.missing_warning, limits.missing_critical),
+            ("invalid", 0.0, limits.missing_warning),
+            ("outliers", limits.outlier_warning, 1.0),
+            ("outliers_iqr", limits.outlier_warning, 1.0),
+            ("unseen", limits.outlier_warning, 1.0),
+        ):
+            was, share = getattr(old, name), getattr(new, name)
+            if share > warning and _more(old.n, was, new.n, share, level):
+                severity: Severity = "critical" if share > critical else "warning"
+                flaws.append(Flaw(column.name, name, share, was, severity))
+    return flaws
+
+
+def _more(n: int, was: float, m: int, share: float, level: float) -> bool:
+    """Return whether a share has grown by more than chance."""
+    before, now = round(n * was), round(m * share)
+    if share <= was:
+        return False
+    return chi_square([before, n - before], [now, m - now]).p_value < level

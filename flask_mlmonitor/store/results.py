@@ -1,0 +1,162 @@
+"""Evaluations and their history."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, delete, func, select
+
+from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.store import tables
+from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.dialects import insert_into
+
+_decode = msgspec.json.Decoder(Evaluation).decode
+
+
+class WindowKey(NamedTuple):
+    """Which window of which model."""
+
+    model: str
+    version: str
+    window: str
+
+
+class Run(NamedTuple):
+    """One run of the evaluator: the end of its windows, and its seconds."""
+
+    end: float
+    seconds: float
+
+
+def add_evaluations(
+    database: Database,
+    evaluations: Sequence[Evaluation],
+    *,
+    epoch: int = 0,
+    seconds: float = 0.0,
+    replace: bool = False,
+) -> list[Evaluation]:
+    """Store evaluations; return those that nobody had stored before.
+
+    :param epoch: of the lease under which they were made; 0 for those made by hand.
+    :param seconds: how long they took together.
+    :param replace: overwrite what is stored of the same windows.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    with database.writing() as connection:
+        if replace:
+            for one in evaluations:
+                _remove(connection, one)
+        return [one for one in evaluations if _add(connection, one, epoch, seconds)]
+
+
+def last_end(database: Database, models: Collection[tuple[str, str]]) -> float:
+    """Return the end of the last windows that were judged for all of these models; 0.0 if none.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    table = tables.evaluations.c
+    query = select(table.model, table.version, func.max(table.end)).where(table.epoch > 0)
+    with database.reading() as connection:
+        rows = connection.execute(query.group_by(table.model, table.version))
+        ends = {(model, version): end for model, version, end in rows}
+    return min((ends.get(model, 0.0) for model in models), default=0.0)
+
+
+def read_latest(database: Database) -> list[Evaluation]:
+    """Return the evaluation of each window of each model and version that ended last.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    table = tables.evaluations
+    key = (table.c.model, table.c.version, table.c.window)
+    last = select(*key, func.max(table.c.end).label("end")).group_by(*key).subquery()
+    same = [table.c[name] == last.c[name] for name in (*WindowKey._fields, "end")]
+    query = select(table.c.result).join(last, same[0] & same[1] & same[2] & same[3])
+    with database.reading() as connection:
+        return [_decode(text) for text in connection.execute(query).scalars()]
+
+
+def read_history(
+    database: Database, key: WindowKey, *, start: float, end: float
+) -> list[Evaluation]:
+    """Return the evaluations of a window that ended in (start, end], the oldest first.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    table = tables.evaluations.c
+    query = (
+        select(table.result)
+        .where(*_of(key), table.end > start, table.end <= end)
+        .order_by(table.end)
+    )
+    with database.reading() as connection:
+        return [_decode(text) for text in connection.execute(query).scalars()]
+
+
+def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | None:
+    """Return the last evaluation of a window that ended before *end*.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    table = tables.evaluations.c
+    query = select(table.result).where(*_of(key), table.end < end).order_by(table.end.desc())
+    with database.reading() as connection:
+        text = connection.execute(query.limit(1)).scalar()
+    return None if text is None else _decode(text)
+
+
+def read_last_run(database: Database) -> Run | None:
+    """Return when the last run was, and how long it took.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    table = tables.evaluations.c
+    query = select(table.end, table.seconds).order_by(table.end.desc(), table.seconds.desc())
+    with database.reading() as connection:
+        row = connection.execute(query.limit(1)).first()
+    return None if row is None else Run(*row)
+
+
+def count_lost(database: Database, start: float, end: float) -> int:
+    """Return how many predictions of [start, end) could not be recorded, at least.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    gaps = tables.gaps.c
+    query = select(func.sum(gaps.count)).where(gaps.start < end, gaps.end >= start)
+    with database.reading() as connection:
+        return int(connection.execute(query).scalar() or 0)
+
+
+def _of(key: WindowKey) -> list[Any]:
+    return [tables.evaluations.c[name] == value for name, value in key._asdict().items()]
+
+
+def _remove(connection: Connection, one: Evaluation) -> None:
+    key = WindowKey(one.model, one.version, one.window)
+    ends = tables.evaluations.c.end == one.end.timestamp()
+    connection.execute(delete(tables.evaluations).where(*_of(key), ends))
+
+
+def _add(connection: Connection, one: Evaluation, epoch: int, seconds: float) -> bool:
+    table = tables.evaluations
+    statement = insert_into(connection, table).on_conflict_do_nothing().returning(table.c.n)
+    added = connection.execute(
+        statement,
+        {
+            "model": one.model,
+            "version": one.version,
+            "window": one.window,
+            "end": one.end.timestamp(),
+            "start": one.start.timestamp(),
+            "n": one.n,
+            "status": one.status,
+            "severity": one.verdict.severity,
+            "epoch": epoch,
+            "seconds": seconds,
+            "result": msgspec.json.encode(one).decode(),
+        },
+    )
+    return added.first() is not None
