@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutinefunction
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from flask import Flask, current_app, has_request_context, request
 
@@ -19,14 +19,18 @@ MARK: Final = "_mlmonitor_endpoint"
 """The attribute by which an app's views show that they are monitored."""
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Monitored(Generic[P, R]):
+class Monitored(Protocol[P, R]):
     """What the decorator returns, for type checkers: the view, and ``.fallback``."""
 
-    __call__: Callable[P, R]
-    fallback: Callable[[Callable[..., Any]], Callable[..., Any]]
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Answer a request."""
+
+    def fallback(self, function: F, /) -> F:
+        """Let *function* answer where the view cannot; return it as it is."""
 
 
 def monitor_view(endpoint: Endpoint, view: Callable[P, R]) -> Monitored[P, R]:

@@ -34,8 +34,8 @@ SECONDS: Final = 0.05
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what each variant costs, and how long calls wait for one another."""
     parser = argparse.ArgumentParser(prog="calls", description=__doc__)
-    parser.add_argument("--requests", type=int, default=1000, help="in a round of a variant")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--requests", type=int, default=200, help="in a round of a variant")
+    parser.add_argument("--rounds", type=int, default=25)
     options = parser.parse_args(arguments)
     print(machine())
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from flask_mlmonitor import MLMonitor
 
@@ -31,6 +31,12 @@ def create_app() -> Flask:
     @monitor.prediction("fraud", version="2", baseline=baseline if baseline.exists() else None)
     def predict() -> dict[str, object]:
         return {"prediction": True, "probability": 0.75}
+
+    @app.post("/late/<float:seconds>")
+    @monitor.prediction("late", timeout=0.1, fallback=lambda seconds: {"prediction": seconds})
+    def late(seconds: float) -> dict[str, object]:
+        time.sleep(seconds)
+        return {"prediction": len(request.get_data())}
 
     @app.get("/heavy")
     def heavy() -> list[str]:
