@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[1]
 TINY = {
     "alarms": "--days 1 --baselines 2 --changes 2",
     "calls": "--requests 20 --rounds 1",
+    "catch_up": "--backlog 2000 --rounds 1 --idle 1 --rate 40",
     "counters": "--requests 100 --rounds 1 --tails 100",
     "drain": "--predictions 500 --rounds 1 --idle 0.1",
     "endurance": "--predictions 300 --kills 2 --workers 2",
+    "exchange": "--predictions 100",
     "journal": "--appends 200 --rounds 1",
     "outage": "--seconds 2 --rate 40 --workers 2",
     "privacy": "--predictions 20 --rounds 1",

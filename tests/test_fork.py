@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,6 +124,44 @@ def test_a_view_that_forks(make_service: "MakeService", production: dict[str, An
     assert service.tally() == {"predictions success": 4, "timed": 1}
     assert service.flush()
     assert sorted(row.prediction for row in service.rows()) == ["0", "child", "child", "child"]
+
+
+def test_a_view_with_threads_of_its_own(
+    make_service: "MakeService", production: dict[str, Any]
+) -> None:
+    """Each of a pool's threads records by hand, in a context of the app; all of it counts once."""
+    service = make_service(**production)
+
+    def work(number: int) -> str:
+        with service.app.app_context():
+            return service.monitor.record_prediction("fraud", {"age": number}, 1, version="2")
+
+    @service.app.post("/predict")
+    @service.monitor.prediction("fraud", version="2")
+    def predict() -> Any:
+        with ThreadPoolExecutor(4) as pool:
+            return {"prediction": len(set(pool.map(work, range(20))))}
+
+    assert service.post().get_json() == {"prediction": 20}
+    assert service.tally() == {"predictions success": 21, "timed": 1}
+    assert service.flush()
+    assert len(service.rows()) == 21
+
+
+def test_a_job_that_ends_without_a_word(forking: "Service") -> None:
+    """As the children of task queues do, by `os._exit`: what it recorded is in the journal."""
+    forking.post()
+
+    def work() -> None:
+        with forking.app.app_context():
+            record_in_child()
+        os._exit(7)  # nothing is flushed, no handler runs
+
+    assert [run_in_child(work) for _ in range(2)] == [7, 7]
+    assert forking.tally() == {"predictions success": 7, "timed": 1}
+    assert forking.flush()
+    rows = forking.rows()
+    assert len({row.id for row in rows}) == len(rows) == 7
 
 
 def test_a_fork_before_the_first_use(forking: "Service") -> None:

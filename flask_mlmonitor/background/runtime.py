@@ -18,6 +18,7 @@ from flask_mlmonitor.background.folders import Folders
 from flask_mlmonitor.background.loop import Loop
 from flask_mlmonitor.background.maintenance import Maintenance
 from flask_mlmonitor.background.schedule import Schedule
+from flask_mlmonitor.background.servers import warn_of_threads
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER, Faults
@@ -94,6 +95,7 @@ class Runtime:
         They are two, so that a store that lets the drain wait lets nothing else wait.
         """
         atexit.register(self.close)
+        warn_of_threads()
         self._start_loops()
 
     def work(self) -> None:

@@ -40,6 +40,7 @@ class SQLite(Database):
         self._threads = threading.Lock()
         self._fd = -1
         self._folder_fd = -1
+        self._existed = False
         self._deadline = 0.0
         self._writes, self._reads = Disappointment(), Disappointment()
         self._writer: Engine | None = None
@@ -67,8 +68,9 @@ class SQLite(Database):
                 yield connection
 
     def exists(self) -> bool:
-        """Return whether the file is there."""
-        return self.path.exists()
+        """Return whether the file is there, or was: then it is away, not empty."""
+        self._existed = self._existed or self.path.exists()
+        return self._existed
 
     def forget(self) -> None:
         """Drop every connection without closing it: after a fork they belong to the parent."""
@@ -76,10 +78,10 @@ class SQLite(Database):
         for engine in (self._writer, self._reader):
             if engine is not None:
                 engine.dispose(close=False)
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            with suppress(OSError):  # the parent may have been about to close it
+        for fd in (self._fd, self._folder_fd):
+            with suppress(OSError):  # there is none, or the parent was about to close it
                 os.close(fd)
+        self._fd = self._folder_fd = -1
         self._threads = threading.Lock()
         self._writer = self._reader = None
 

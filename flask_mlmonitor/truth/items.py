@@ -17,6 +17,8 @@ MOST_ROWS: Final = 2**31
 """A row's number fits into four bytes of the store."""
 
 _FIELDS: Final = frozenset(("prediction_id", "external_id", "value", "values", "time", "row"))
+_SHOWN: Final = 100
+"""Characters of what a sender made up that an error repeats: many errors are kept at once."""
 _NO_TEXT: Final = re.compile("[\ud800-\udfff]")
 """Half characters: JSON can spell them, nothing can store them."""
 
@@ -76,7 +78,7 @@ def _claims(given: Any) -> list[Claim]:
         raise Refused("send an object with prediction_id and value")
     unknown = sorted(set(given) - _FIELDS)
     if unknown:
-        raise Refused(f"unknown field {unknown[0]!r}: send {', '.join(sorted(_FIELDS))}")
+        raise Refused(f"unknown field {unknown[0][:_SHOWN]!r}: send {', '.join(sorted(_FIELDS))}")
     external = "external_id" in given
     if external == ("prediction_id" in given):
         raise Refused("send either prediction_id or external_id")

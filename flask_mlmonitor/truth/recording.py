@@ -16,6 +16,8 @@ from flask_mlmonitor.truth.items import Entry, Item, Refused, claim_of, item_of
 
 PART: Final = 1000
 """Values that go into one transaction, so that the drain and others get their turn between."""
+LONG_TEXT: Final = 1000
+"""Characters that count as one more value: a part must fit into memory."""
 MOST_LISTED: Final = 10_000
 """Refused items that a summary lists; it counts the others."""
 
@@ -95,7 +97,7 @@ def record(state: AppState, entries: Iterable[Entry]) -> Iterator[Part]:
     size = 0
     for entry in entries:
         items.append(item_of(entry))
-        size += max(1, len(items[-1].claims))
+        size += max(1, sum(map(_weight, items[-1].claims)))
         if size >= PART:
             yield _record(state, items)
             items, size = [], 0
@@ -118,6 +120,10 @@ def record_value(state: AppState, prediction_id: str, value: Any, time: datetime
     if not state.settings.enabled:
         return "pending"
     return _store(state, [claim])[0].result
+
+
+def _weight(claim: Claim) -> int:
+    return 1 + len(claim.value) // LONG_TEXT if isinstance(claim.value, str) else 1
 
 
 def _record(state: AppState, items: Sequence[Item]) -> Part:

@@ -25,7 +25,7 @@ def find_problems(state: AppState) -> dict[str, str]:
         problems["journal"] = f"predictions cannot be recorded: {runtime.journal.error}{missing}"
     officer = runtime.election.officer()
     if officer is not None and officer.trouble is not None:
-        problems["store"] = f"process {officer.pid} cannot drain into it: {officer.trouble}"
+        problems["store"] = f"process {officer.pid} cannot use the store: {officer.trouble}"
     try:
         with in_a_request():
             backlog = runtime.drain.backlog()

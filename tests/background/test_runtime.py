@@ -4,11 +4,13 @@ import ctypes
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -364,6 +366,18 @@ def test_a_process_that_can_have_no_more_threads(start: Open) -> None:
 
     runtime.stand_in()
     wait_for(lambda: stored(runtime) == {1})
+
+
+def test_a_uwsgi_without_threads_is_named(
+    start: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The module is uWSGI's own; it is there in its processes alone."""
+    uwsgi = ModuleType("uwsgi")
+    uwsgi.has_threads = 0  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+    start()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "--enable-threads" in caplog.text
 
 
 def test_a_closed_runtime_starts_nothing(start: Open) -> None:

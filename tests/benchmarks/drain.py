@@ -63,7 +63,7 @@ def _runtime(folder: str, background: str) -> Runtime:
     return runtime_for(settings, testing=False)
 
 
-def _fill(runtime: Runtime, predictions: int) -> None:
+def fill(runtime: Runtime, predictions: int) -> None:
     """Journal the predictions of some minutes."""
     binning = traffic.baseline().binning(latency_bounds=(0.01, 0.1, 1.0))
     schema = runtime.journal.schema(Schema("app", "fraud", "2", binning.encode()))
@@ -77,7 +77,7 @@ def _fill(runtime: Runtime, predictions: int) -> None:
 def _drain(predictions: int, rows: int) -> Speed:
     with tempfile.TemporaryDirectory() as folder:
         runtime = _runtime(folder, "external")
-        _fill(runtime, predictions)
+        fill(runtime, predictions)
         moved = 0
         cpu, wall = time.process_time(), time.perf_counter()
         while part := runtime.drain.run_once(rows):
@@ -93,7 +93,7 @@ def _print_parts(predictions: int) -> None:
     """Print where the time goes: reading, rows and rollups; the rest is the store's."""
     with tempfile.TemporaryDirectory() as folder:
         runtime = _runtime(folder, "external")
-        _fill(runtime, predictions)
+        fill(runtime, predictions)
         chunks, meanings = [], []
         reading = 0.0
         for path in runtime.spool.segments():
@@ -115,7 +115,7 @@ def _idle(seconds: float) -> float:
     """Return the share of a core that the thread takes once everything is drained."""
     with tempfile.TemporaryDirectory() as folder:
         runtime = _runtime(folder, "thread")
-        _fill(runtime, 10)
+        fill(runtime, 10)
         runtime.flush(10)
         cpu, wall = time.process_time(), time.perf_counter()
         time.sleep(seconds)

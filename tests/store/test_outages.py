@@ -15,6 +15,7 @@ from flask_mlmonitor.store import database as database_module
 from flask_mlmonitor.store import patience, silence
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.patience import Disappointment, in_a_request
+from flask_mlmonitor.store.recording import read_offsets
 from flask_mlmonitor.store.urls import open_store
 from tests.postgres import Postgres
 from tests.processes import Child
@@ -95,8 +96,11 @@ def test_a_folder_that_was_moved_is_not_made_anew(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     database = open_store(f"sqlite:///{folder / 'store.sqlite3'}")
     note(database, 1)
+    assert read_offsets(database) == {}
     with moved(folder):
         for _ in range(2):
+            with pytest.raises(StoreUnavailable):  # nobody knows how much of a segment is stored
+                read_offsets(database)
             assert "its disk is away" in refused(database)
             with pytest.raises(StoreUnavailable):
                 notes(database)

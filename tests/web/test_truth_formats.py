@@ -229,3 +229,18 @@ def test_more_refusals_than_anybody_reads(fraud: "Service") -> None:
     assert [wrong["index"] for wrong in summary["invalid"]] == list(range(10_000))
     assert summary["not_listed"] == 2_345
     assert counted(fraud) == {(*UNKNOWN, "invalid"): 12_345}
+
+
+def test_long_texts(fraud: "Service") -> None:
+    """They are recorded in smaller parts, and an error does not repeat them."""
+    values = [lines({"prediction_id": f"early-{n}", "value": "x" * 100_000}) for n in range(40)]
+    seen: list[int] = []
+
+    def look(part: int) -> None:
+        seen.append(count_pending(fraud.runtime.database) if part > 40 else 0)
+
+    upload(fraud, [text[at : at + 50_000] for text in values for at in (0, 50_000, 100_000)], look)
+    (wrong,) = post(fraud, lines({"x" * 100_000: 1}), NDJSON).get_json()["invalid"]
+
+    assert 0 < seen[60] < seen[110] < 40
+    assert len(wrong["error"]) < 300
