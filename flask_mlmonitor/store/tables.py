@@ -7,6 +7,7 @@ text, so that people can query them.
 from typing import Any, Final
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     Float,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    event,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -123,6 +125,13 @@ rollups: Final = Table(
 A part with *folded* 1 is contained in a part of the next level, too. *segment* and *offset* say
 where a part came from; of a sum of parts, the segment is a name of its own.
 """
+
+for _block in ("predictions", "counts", "moments"):
+    # To compress them takes PostgreSQL several times as long as to write them, and saves little.
+    _as_it_is = DDL(  # type: ignore[no-untyped-call]
+        f"ALTER TABLE rollups ALTER {_block} SET STORAGE EXTERNAL"
+    )
+    event.listen(rollups, "after_create", _as_it_is.execute_if(dialect="postgresql"))
 
 totals: Final = Table(
     "totals",
