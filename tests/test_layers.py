@@ -34,6 +34,7 @@ HEAVY = {"pandas", "pyarrow", "scipy", "sklearn"}
 ONLY_IN = {
     "flask": {"_app", "cli", "extension", "request", "testing", "web"},
     "prometheus_client": {"metrics"},
+    "psycopg": {"store"},
     "sqlalchemy": {"store"},
     "urllib3": set[str](),
 }
