@@ -10,13 +10,11 @@ def make_private(folder: Path, mkdir: Callable[[str, int], object] = os.mkdir) -
 
     :func:`os.makedirs` would leave those above to the umask.
     """
+    if folder.is_dir():
+        return
+    make_private(folder.parent, mkdir)
     try:
         mkdir(str(folder), 0o700)
-    except FileNotFoundError:
-        if folder == folder.parent:
-            raise
-        make_private(folder.parent, mkdir)
-        make_private(folder, mkdir)
     except FileExistsError:
-        if not folder.is_dir():
+        if not folder.is_dir():  # another process was faster, or it is a file
             raise
