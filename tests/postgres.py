@@ -62,6 +62,21 @@ class Postgres:
     def _data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def running(self) -> bool:
+        """Whether it is started."""
+        return self._server is not None
+
+    @property
+    def pid(self) -> int:
+        """The process that takes connections."""
+        assert self._server is not None
+        return self._server.pid
+
+    def processes(self) -> list[int]:
+        """Return the server's processes, those of its connections too."""
+        return [self.pid, *(one.pid for one in psutil.Process(self.pid).children())]
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [self._programs["postgres"], "-D", str(self._data), "-k", str(self.folder)]
