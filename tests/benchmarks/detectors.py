@@ -91,6 +91,8 @@ def _compare(options: argparse.Namespace, folder: Path) -> None:
             environment = _made(folder / name, name) if options.peers else None
             told = _told(name, environment, data, folder)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as reason:
+            if name == OURS:
+                raise SystemExit(f"{name}: {_why(reason)}") from None
             print(f"left out: {name}: {_why(reason)}", flush=True)
             continue
         megabytes = _megabytes(environment) if environment else "-"
