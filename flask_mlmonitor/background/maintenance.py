@@ -8,11 +8,14 @@ from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.store.compaction import find_fresh, find_late
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.leases import Lease
 from flask_mlmonitor.store.levels import DAY
 from flask_mlmonitor.store.pruning import outlived, worn_out
 
 COMPACT_SECONDS: Final = 60.0
 PRUNE_SECONDS: Final = 3600.0
+LEASE_SECONDS: Final = 150.0
+"""How long a host that is gone keeps the others from it; it is asked for once a minute."""
 
 Step = Callable[[Database], bool | None]
 """One short transaction; returns whether the same step has more to do."""
@@ -39,7 +42,8 @@ class Every:
 class Maintenance:
     """Keeps the store small: every minute the rollups, every hour what is too old.
 
-    Several may be at work at once; each step claims what it changes.
+    Of several hosts one does so, by a lease. It is for economy: several may be at work at once,
+    for each step claims what it changes.
 
     :param retention_days: how long rows are kept.
     :param on_fault: called with what a step failed of, unless the store cannot be used; the other
@@ -60,6 +64,7 @@ class Maintenance:
         self._clock = clock
         self._compact = Every(COMPACT_SECONDS, clock)
         self._prune = Every(PRUNE_SECONDS, clock)
+        self._lease = Lease(database, "maintenance", ttl=LEASE_SECONDS, renewal=COMPACT_SECONDS / 2)
         self._steps: deque[Step] = deque()
 
     def run_once(self) -> bool:
@@ -82,9 +87,12 @@ class Maintenance:
             self._steps.append(self._find_old)
 
     def _find_fresh(self, database: Database) -> None:
-        self._steps += (step.run for step in find_fresh(database, self._clock()))
+        if self._lease.win():
+            self._steps += (step.run for step in find_fresh(database, self._clock()))
 
     def _find_old(self, database: Database) -> None:
+        if not self._lease.win():
+            return
         current = self._clock()
         late = find_late(database, current)
         old = outlived(database, current - self.retention_days * DAY)

@@ -55,15 +55,17 @@ def add_up(shape: Shape, packed: Iterable[bytes]) -> Block:
     ([2, 300], [1.0, 1.0, 4.0])
     """
     total = nothing(shape)
-    for data in packed:
-        _add(total, _unpack(data, shape), shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for data in packed:
+            _add(total, _unpack(data, shape), shape)
     return total
 
 
 def added(one: Block, other: Block, shape: Shape) -> Block:
     """Return the sum of two blocks."""
     total = Block(one.counts.copy(), one.floats.copy())
-    _add(total, other, shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        _add(total, other, shape)
     return total
 
 
@@ -77,9 +79,10 @@ def nothing(shape: Shape) -> Block:
 
 def _add(total: Block, part: Block, shape: Shape) -> None:
     np.add(total.counts, part.counts, out=total.counts, casting="unsafe")
+    if not len(total.floats):
+        return
     sums, smallest = shape.sums, shape.sums + shape.extremes
-    with np.errstate(over="ignore", invalid="ignore"):
-        total.floats[:sums] += part.floats[:sums]
+    total.floats[:sums] += part.floats[:sums]
     low, high = total.floats[sums:smallest], total.floats[smallest:]
     np.minimum(low, part.floats[sums:smallest], out=low)
     np.maximum(high, part.floats[smallest:], out=high)

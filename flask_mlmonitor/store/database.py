@@ -10,6 +10,9 @@ from sqlalchemy import Connection
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for its turn before the store counts as unavailable."""
 
+BINARY: Final = "mlmonitor_binary"
+"""The execution option of a query whose blobs PostgreSQL shall send as they are, not as text."""
+
 
 class Database(ABC):
     """Transactions, and nothing of how a database does them.

@@ -114,6 +114,7 @@ def _engine(url: URL) -> Engine:
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "connect", _read_json_as_text)
     event.listen(engine, "begin", _limit_waiting)
+    event.listen(engine, "before_cursor_execute", _ask_for_binary)
     return engine
 
 
@@ -127,6 +128,13 @@ def _read_json_as_text(connection: Any, _record: Any) -> None:
     from psycopg.types.string import TextLoader
 
     connection.adapters.register_loader("jsonb", TextLoader)
+
+
+def _ask_for_binary(
+    _connection: Connection, cursor: Any, _statement: str, _values: Any, context: Any, _many: bool
+) -> None:
+    if context.execution_options.get(database.BINARY):
+        cursor.format = 1
 
 
 def _limit_waiting(connection: Connection) -> None:

@@ -15,6 +15,7 @@ _AGES: Final = (
     ("pending_ground_truth", tables.pending_ground_truth, tables.pending_ground_truth.c.received),
     ("gaps", tables.gaps, tables.gaps.c.end),
     ("dead_letters", tables.dead_letters, tables.dead_letters.c.time),
+    ("evaluations", tables.evaluations, tables.evaluations.c.end),
     ("segment_offsets", tables.segment_offsets, tables.segment_offsets.c.removed),
 )
 

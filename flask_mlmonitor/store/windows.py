@@ -4,18 +4,19 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, select, union_all
+from sqlalchemy import Connection, TextClause, select, text
 
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.rollup import BLOCKS, Rollup
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.database import BINARY, Database
 from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE, ceil, finest, floor
 
-_decoded = lru_cache(maxsize=64)(Binning.decode)
+_known: Final[dict[str, Binning]] = {}  # an id is a hash of what it names
+_MOST_KNOWN: Final = 64
 
 
 class WindowRollups(NamedTuple):
@@ -75,13 +76,20 @@ def read_windows(
     :raises StoreUnavailable: when the store does not answer.
     """
     moved = _moved(bounds, clock())
-    names = [name for name in BLOCKS if name in blocks]
-    columns = [tables.rollups.c[name] for name in ("bucket", "bins_id", "n", *names)]
-    of_model = (tables.rollups.c.model == model, tables.rollups.c.version == version)
-    parts = [select(*columns).where(*of_model, *_within(part)) for part in stretches(moved)]
+    names = tuple(name for name in BLOCKS if name in blocks)
+    parts = stretches(moved)
+    values = {
+        f"{name}_{i}": value
+        for i, part in enumerate(parts)
+        for name, value in part._asdict().items()
+    }
     with database.reading() as connection:
         # One statement sees one state: a part that moves to another level is seen once.
-        rows = connection.execute(union_all(*parts)).all()
+        rows = connection.execute(
+            _query(len(parts), names),
+            {"model": model, "version": version, **values},
+            execution_options={BINARY: True},
+        ).all()
         binnings = read_binnings(connection, {row.bins_id for row in rows})
     found: list[list[Any]] = [[] for _ in pairwise(moved)]
     for row in rows:
@@ -108,9 +116,15 @@ def stretches(bounds: Sequence[int]) -> list[Stretch]:
 
 
 def read_binnings(connection: Connection, ids: Collection[str]) -> dict[str, Binning]:
-    """Return the meaning of bins ids."""
-    query = select(tables.bins).where(tables.bins.c.id.in_(ids))
-    return {row.id: _decoded(row.definition) for row in connection.execute(query)}
+    """Return the meaning of bins ids; of each, a process reads it once."""
+    unknown = [bins_id for bins_id in ids if bins_id not in _known]
+    if unknown:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        query = select(tables.bins).where(tables.bins.c.id.in_(unknown))
+        for row in connection.execute(query):
+            _known[row.id] = Binning.decode(row.definition)
+    return {bins_id: _known[bins_id] for bins_id in ids}
 
 
 def _of_window(start: int, end: int) -> Iterator[Stretch]:
@@ -144,14 +158,18 @@ def _moved(bounds: Sequence[int], current: float) -> list[int]:
     return moved
 
 
-def _within(part: Stretch) -> list[Any]:
-    column = tables.rollups.c
-    return [
-        column.level == part.level,
-        column.folded == part.folded,
-        column.bucket >= part.start,
-        column.bucket < part.stop,
-    ]
+@lru_cache
+def _query(parts: int, names: tuple[str, ...]) -> TextClause:
+    """Return the query of so many stretches: a text, because to compose it takes long."""
+    columns = ", ".join(("bucket", "bins_id", "n", *names))
+    return text(
+        " UNION ALL ".join(
+            f"SELECT {columns} FROM {tables.rollups.name} WHERE level = :level_{i} "
+            f"AND folded = :folded_{i} AND model = :model AND version = :version "
+            f"AND bucket >= :start_{i} AND bucket < :stop_{i}"
+            for i in range(parts)
+        )
+    )
 
 
 def _window(

@@ -145,7 +145,8 @@ def _why(reason: subprocess.CalledProcessError | subprocess.TimeoutExpired) -> s
     if isinstance(reason, subprocess.TimeoutExpired):
         return f"not done within {reason.timeout:.0f} seconds"
     said: list[str] = reason.stderr.strip().splitlines()
-    return said[-1] if said else str(reason)
+    causes = [line for line in said if "error: " in line.lower()] or said or [str(reason)]
+    return causes[-1].strip()
 
 
 def _megabytes(environment: Path) -> float:

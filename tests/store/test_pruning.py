@@ -23,7 +23,7 @@ OLD, YOUNG = NOW - 31 * DAY, NOW - 29 * DAY
 BEFORE = NOW - 30 * DAY
 KEPT = (
     *(tables.predictions, tables.ground_truth, tables.pending_ground_truth, tables.gaps),
-    *(tables.dead_letters, tables.segment_offsets),
+    *(tables.dead_letters, tables.evaluations, tables.segment_offsets),
 )
 
 
@@ -37,8 +37,17 @@ def database(database: Database) -> Database:
         bury(database, Span(f"{name}.j", 10, 20), time, "no reason", b"record")
         claims = [Claim(f"{name}0", 1, time), Claim(f"{name}9", 1, time)]
         record_ground_truth(database, claims, clock=lambda time=time: time)  # type: ignore[misc]
+        evaluate(database, time)
         retire(database, [f"{name}.j"], now=time, keep=1000 * DAY)
     return database
+
+
+def evaluate(database: Database, time: float) -> None:
+    """Store an evaluation whose window ended then."""
+    words = {"model": "fraud", "version": "2", "window": "1h", "status": "ok", "severity": "ok"}
+    numbers = {"start": time - 3600, "end": time, "n": 3, "epoch": 0, "seconds": 0.1}
+    with database.writing() as connection:
+        connection.execute(insert(tables.evaluations).values(**words, **numbers, result="{}"))
 
 
 def prune(database: Database) -> Counter[str]:
