@@ -17,6 +17,7 @@ TINY = {
     "counters": "--requests 100 --rounds 1 --tails 100",
     "drain": "--predictions 500 --rounds 1 --idle 0.1",
     "endurance": "--predictions 300 --kills 2 --workers 2",
+    "evaluation": "--features 30 --per-minute 10 --rounds 1 --seconds 2 --rate 40",
     "exchange": "--predictions 100",
     "journal": "--appends 200 --rounds 1",
     "outage": "--seconds 2 --rate 40 --workers 2",
