@@ -16,7 +16,7 @@ from .files import BASELINE, MODEL, OUTAGE, is_trained
 from .replay import Replay, Tally
 from .schedule import schedule
 from .server import Server
-from .summary import Totals, causes, from_callers, from_metrics, from_store, table
+from .summary import Totals, causes, from_callers, from_metrics, from_store, judgement, table
 from .training import build_baseline, fit, training_flights
 
 SETTLE_SECONDS: Final = 30.0
@@ -109,7 +109,8 @@ def sum_up(server: Server, before: Witnesses, tally: Tally) -> bool:
         "/metrics": after.metrics.since(before.metrics),
         "store": after.store.since(before.store),
     }
-    click.echo("\n".join(["", *table(columns), "", *causes(after.scrape, before.scrape), ""]))
+    lines = [*table(columns), "", *causes(after.scrape, before.scrape)]
+    click.echo("\n".join(["", *lines, *judgement(server.evaluations()), ""]))
     agrees = columns["callers"] == columns["/metrics"] == columns["store"]
     verdict = "All counts agree." if agrees else "The counts differ."
     click.secho(verdict, fg="green" if agrees else "red", bold=True)

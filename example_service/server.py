@@ -23,7 +23,9 @@ STOP_SECONDS: Final = 15.0
 # An interval for a replay in which a day lasts seconds.
 SETTINGS: Final = {
     "FLASK_MLMONITOR_EVALUATION_INTERVAL": "5",
+    "FLASK_MLMONITOR_BREAKER_RESET": "1",
 }
+"""A day takes seconds, and so does what else waits for some time."""
 
 
 class ServerError(Exception):
@@ -106,15 +108,23 @@ class Server:
 
     def status(self) -> dict[str, Any]:
         """Ask ``flask mlmonitor status`` what the store holds."""
-        command = [sys.executable, "-m", "flask", "--app", APP, "mlmonitor", "status", "--json"]
+        status: dict[str, Any] = self._ask("status")
+        return status
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """Have ``flask mlmonitor evaluate`` judge every window as of now."""
+        evaluations: list[dict[str, Any]] = self._ask("evaluate")
+        return evaluations
+
+    def _ask(self, name: str) -> Any:
+        command = [sys.executable, "-m", "flask", "--app", APP, "mlmonitor", name, "--json"]
         answer = subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
         )
         if answer.returncode != 0:
-            msg = f"flask mlmonitor status failed:\n{answer.stderr}"
+            msg = f"flask mlmonitor {name} failed:\n{answer.stderr}"
             raise ServerError(msg)
-        status: dict[str, Any] = json.loads(answer.stdout)
-        return status
+        return json.loads(answer.stdout)
 
     def _command(self) -> list[str]:
         return [

@@ -90,5 +90,16 @@ def causes(metrics: str, earlier: str = "") -> Iterator[str]:
         yield f"{title:<14}{told or 'none'}"
 
 
+def judgement(evaluations: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield what the longest window means, beside the weeks of the training.
+
+    >>> list(judgement([{"verdict": {"severity": "ok", "text": "None of 3 features drifted."}}]))
+    ['data          ok: None of 3 features drifted.']
+    """
+    *_, longest = evaluations
+    verdict = longest["verdict"]
+    yield f"{'data':<14}{verdict['severity']}: {verdict['text']}"
+
+
 def _line(title: str, cells: Iterable[str]) -> str:
     return f"{title:<14}" + "".join(f"{cell:>14}" for cell in cells)

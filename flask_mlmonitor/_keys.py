@@ -84,8 +84,9 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "STORE_URL",
             Kind("SQLAlchemy URL", read.store_url),
             "sqlite:///mlmonitor.sqlite3",
-            "Where predictions, ground truth and results are kept; a relative SQLite path begins "
-            "in the app's instance folder.",
+            "Where predictions, ground truth and results are kept: a SQLite file, whose relative "
+            "path begins in the app's instance folder, or `postgresql://user:password@host/name` "
+            "for several hosts.",
             secret=True,
         ),
         Key(

@@ -18,7 +18,11 @@ import psutil
 from tests.missing import missing
 
 SECONDS: Final = 30.0
-SETTINGS: Final = ("listen_addresses=", "fsync=off", "max_connections=100")
+SETTINGS: Final = (
+    *("listen_addresses=", "fsync=off", "full_page_writes=off", "autovacuum=off"),
+    *("wal_level=minimal", "max_wal_senders=0", "checkpoint_timeout=1h"),
+)
+"""No port; and no work for the sake of a store that is thrown away."""
 
 
 class Postgres:
@@ -28,6 +32,7 @@ class Postgres:
     """
 
     def __init__(self) -> None:
+        self._programs = {name: _binary(name) for name in ("initdb", "pg_isready", "postgres")}
         self.folder = Path(tempfile.mkdtemp(prefix="mlmonitor-postgres-"))
         self._server: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
@@ -38,7 +43,7 @@ class Postgres:
             self._options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
     def __enter__(self) -> Self:
-        command = [_binary("initdb"), "-D", str(self._data), "-U", "postgres", "-A", "trust"]
+        command = [self._programs["initdb"], "-D", str(self._data), "-U", "postgres", "-A", "trust"]
         command += ["--no-sync", "--encoding=UTF8", "--locale=C"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **self._options)
         self.start()
@@ -74,12 +79,12 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [_binary("postgres"), "-D", str(self._data), "-k", str(self.folder)]
+        command = [self._programs["postgres"], "-D", str(self._data), "-k", str(self.folder)]
         for setting in SETTINGS:
             command += ["-c", setting]
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log, **self._options)
-        ready = [_binary("pg_isready"), "--quiet", "-h", str(self.folder)]
+        ready = [self._programs["pg_isready"], "--quiet", "-h", str(self.folder)]
         deadline = time.monotonic() + SECONDS
         while subprocess.run(ready, check=False).returncode:
             if time.monotonic() > deadline or self._server.poll() is not None:

@@ -18,10 +18,12 @@ def copy_store(source: str, target: str) -> None:
     database.prepare()
     names = list(tables.METADATA.tables)
     old, new = _schema(source), _schema(target)
+    copies = [
+        f"DELETE FROM {new}.{name}; INSERT INTO {new}.{name} SELECT * FROM {old}.{name}"
+        for name in names
+    ]
     with database.writing() as connection:
-        connection.exec_driver_sql(f"TRUNCATE {', '.join(names)}")
-        for name in names:
-            connection.exec_driver_sql(f"INSERT INTO {new}.{name} SELECT * FROM {old}.{name}")
+        connection.exec_driver_sql("; ".join(copies))
     database.close()
 
 

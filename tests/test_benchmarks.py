@@ -15,10 +15,12 @@ TINY = {
     "calls": "--requests 20 --rounds 1",
     "catch_up": "--backlog 2000 --rounds 1 --idle 1 --rate 40",
     "counters": "--requests 100 --rounds 1 --tails 100",
-    "drain": "--predictions 500 --rounds 1 --idle 0.1",
-    "endurance": "--predictions 300 --kills 2 --workers 2",
+    "drain": "--predictions 500 --rounds 1 --idle 0.1 --store postgresql",
+    "endurance": "--predictions 300 --kills 2 --workers 2 --store postgresql --restarts 1",
     "evaluation": "--features 30 --per-minute 10 --rounds 1 --seconds 2 --rate 40",
     "exchange": "--predictions 100",
+    "flights": "--months 1",
+    "inserts": "--rows 20 --rounds 1",
     "journal": "--appends 200 --rounds 1",
     "outage": "--seconds 2 --rate 40 --workers 2",
     "privacy": "--predictions 20 --rounds 1",
@@ -26,15 +28,18 @@ TINY = {
     "startup": "--rounds 1",
     "windows": "--features 10 --days 2 --minutes 90 --hours 1 --rows 500 --rounds 1",
 }
+NEED_POSTGRESQL = {"drain", "endurance", "inserts"}
 NOT_THEMSELVES = {"fabricated", "measuring", "peers"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TINY)
-def test_a_benchmark_runs(name: str) -> None:
+def test_a_benchmark_runs(name: str, request: pytest.FixtureRequest) -> None:
     """Each is a command that prints where it ran, and a table."""
     if name == "request_path" and find_spec("prometheus_flask_exporter") is None:
         missing("prometheus_flask_exporter is not installed")
+    if name in NEED_POSTGRESQL:
+        request.getfixturevalue("postgres")
     command = [sys.executable, "-m", f"tests.benchmarks.{name}", *TINY[name].split()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "flask_mlmonitor"
 
 LEVELS = (
-    {"exceptions", "signals", "records", "clock", "forks", "_quantities", "_parsers", "_keys"},
+    {"exceptions", "signals", "records", "clock", "forks"}
+    | {"_folders", "_quantities", "_parsers", "_keys"},
     {"config", "stats"},
     {"drift", "journal", "counters", "store"},
     {"background"},
@@ -33,6 +34,7 @@ HEAVY = {"pandas", "pyarrow", "scipy", "sklearn"}
 ONLY_IN = {
     "flask": {"_app", "cli", "extension", "request", "testing", "web"},
     "prometheus_client": {"metrics"},
+    "psycopg": {"store"},
     "sqlalchemy": {"store"},
     "urllib3": set[str](),
 }

@@ -2,33 +2,36 @@
 
 import os
 import signal
-import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
-from tests.processes import Child
+HOLD: Final = """
+import signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+signal.pause()
+"""
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """Another program holds the write lock of a SQLite file; yields its process."""
+    """Another program holds the write lock of a SQLite file; yields its process.
 
-    def hold() -> None:
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            os.write(ready, b".")
-            signal.pause()
-
-    reader, ready = os.pipe()
-    child = Child(hold)
-    os.close(ready)
-    try:
-        assert os.read(reader, 1) == b"."
-        yield child.pid
-    finally:
-        os.close(reader)
-        child.kill()
+    A forked child would not do: it inherits what SQLite believes of the locks of this process.
+    """
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        try:
+            assert other.stdout.readline() == b"held\n"
+            yield other.pid
+        finally:
+            other.kill()
 
 
 @contextmanager

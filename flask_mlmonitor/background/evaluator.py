@@ -10,7 +10,7 @@ from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import level_of
 from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.judging import Limits, Span, WindowCounts, judge, too_late
+from flask_mlmonitor.stats.judging import Limits, Span, WindowCounts, judge, unjudged
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import DAY, HOUR, ceil, finest, floor
 from flask_mlmonitor.store.results import WindowKey, count_lost, read_before
@@ -81,7 +81,8 @@ def _evaluate(database: Database, subject: Subject, at: float) -> Iterator[Evalu
     end = ceil(at, MINUTE) if level == MINUTE else floor(at, level)
     for window in subject.windows:
         if window.seconds is not None and window.seconds < level:
-            yield too_late(_span(subject, window, end - int(window.seconds), end))
+            span = _span(subject, window, end - int(window.seconds), end)
+            yield unjudged(span, 0, "Of this time only the counts of longer spans are left.")
             continue
         found = _found(database, subject, window, end)
         span = _span(subject, window, found.start, found.end)

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from flask_mlmonitor._folders import make_private
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import ConfigError
@@ -28,7 +29,7 @@ class Folders:
         """Return the configured folder, or a private one when the default cannot be written."""
         data = settings.data_dir
         try:
-            data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(data)
             if os.access(data, os.W_OK | os.X_OK):
                 return cls(data, _store_url(settings, data))
             problem = "it is not writable"

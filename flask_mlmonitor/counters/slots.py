@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from flask_mlmonitor._folders import make_private
 from flask_mlmonitor.counters.cells import MAGIC, Block, Name, Owner, UnreadableSlot, unpack
 from flask_mlmonitor.forks import renew_after_fork
 
@@ -106,7 +107,7 @@ class Slot:
         meanwhile. Files that were only moved may come back with all that they hold: they stay.
         """
         cells, lock = self._fds
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.folder)
         for number in range(MOST_SLOTS):
             with contextlib.suppress(BlockingIOError), contextlib.ExitStack() as opened:
                 new_cells, new_lock = self._lock_slot(number, opened)
@@ -129,7 +130,7 @@ class Slot:
             self._end += len(data)
 
     def _take(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.folder)
         known = len(list(self.folder.glob("*.lock")))
         # A scrape that probes a free slot holds its lock for a moment: look twice before
         # opening a new one.

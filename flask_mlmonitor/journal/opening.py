@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Protocol
 
+from flask_mlmonitor._folders import make_private
 from flask_mlmonitor.journal.spool import SUFFIX, UNFINISHED
 
 _sequence = itertools.count()
@@ -26,7 +27,7 @@ class System(Protocol):
     def fsync(self, fd: int, /) -> None: ...
     def fstat(self, fd: int, /) -> os.stat_result: ...
     def statvfs(self, path: str, /) -> os.statvfs_result: ...
-    def makedirs(self, name: str, mode: int, exist_ok: bool, /) -> None: ...
+    def mkdir(self, path: str, mode: int, /) -> None: ...
 
 
 def make_folder(system: System, folder: Path, *, free: int) -> None:
@@ -34,7 +35,7 @@ def make_folder(system: System, folder: Path, *, free: int) -> None:
 
     :raises OSError: also if fewer than *free* bytes are left on its disk.
     """
-    system.makedirs(str(folder), 0o700, True)
+    make_private(folder, system.mkdir)
     disk = system.statvfs(str(folder))
     # A file system that does not tell its size reports 0 blocks.
     if disk.f_blocks and disk.f_bavail * disk.f_frsize < free:

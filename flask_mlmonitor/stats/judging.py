@@ -47,17 +47,17 @@ class Span(NamedTuple):
     lost: int = 0
 
 
-def too_late(span: Span) -> Evaluation:
-    """Return the evaluation of a window that is shorter than what is left of its time."""
+def unjudged(span: Span, n: int, why: str) -> Evaluation:
+    """Return the evaluation of a window of which nothing can be said but *why*."""
     return Evaluation(
         model=span.model,
         version=span.version,
         window=span.window,
         start=span.start,
         end=span.end,
-        n=0,
+        n=n,
         status="not_enough_data",
-        verdict=Verdict("ok", "Of this time only the counts of longer spans are left."),
+        verdict=Verdict("ok", why),
     )
 
 
@@ -100,17 +100,11 @@ def judge(
     :param before: the evaluation of the window of this length that ended last.
     """
     n = counts.n
-    if baseline is None or n < limits.min_samples or not counts.features:
-        return Evaluation(
-            model=span.model,
-            version=span.version,
-            window=span.window,
-            start=span.start,
-            end=span.end,
-            n=n,
-            status="not_enough_data",
-            verdict=_nothing(n, baseline, limits),
-        )
+    if baseline is None:
+        return unjudged(span, n, f"{n} predictions; there is no baseline to compare them with.")
+    if n < limits.min_samples or not counts.features:
+        why = f"Not enough data: {n} predictions, {limits.min_samples} are needed."
+        return unjudged(span, n, why)
     quality = {name: FeatureQuality.of(counts.features[name]) for name in baseline.feature_names}
     drift = {
         column.name: _compared(column.cells, counts.features[column.name], limits, level)
@@ -179,12 +173,6 @@ def _compared(
         psi_critical=limits.psi_critical,
         min_samples=limits.min_samples,
     )
-
-
-def _nothing(n: int, baseline: Baseline | None, limits: Limits) -> Verdict:
-    if baseline is None:
-        return Verdict("ok", f"{n} predictions; there is no baseline to compare them with.")
-    return Verdict("ok", f"Not enough data: {n} predictions, {limits.min_samples} are needed.")
 
 
 def _flaws(

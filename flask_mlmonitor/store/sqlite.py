@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 
+from flask_mlmonitor._folders import make_private
 from flask_mlmonitor.exceptions import StoreUnavailable
 from flask_mlmonitor.store import database
 from flask_mlmonitor.store.database import Database
@@ -148,7 +149,7 @@ class SQLite(Database):
         It may come back: what is written to another one meanwhile would be gone then.
         """
         if self._folder_fd < 0:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path.parent)
             self._folder_fd = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         known = os.fstat(self._folder_fd)
         if _identity(self.path.parent) == (known.st_dev, known.st_ino):

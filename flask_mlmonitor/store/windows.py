@@ -160,7 +160,7 @@ def _moved(bounds: Sequence[int], current: float) -> list[int]:
 
 @lru_cache
 def _query(parts: int, names: tuple[str, ...]) -> TextClause:
-    """Return the query of so many stretches; a text, for to compose it takes as long as to run it."""
+    """Return the query of so many stretches: a text, because to compose it takes long."""
     columns = ", ".join(("bucket", "bins_id", "n", *names))
     return text(
         " UNION ALL ".join(

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from flask_mlmonitor.background.backlog import Backlog
 from flask_mlmonitor.background.batches import ids_of
 from flask_mlmonitor.background.drain import FORGET_SECONDS, Drain
+from flask_mlmonitor.journal.spool import Segment
 from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, STATUSES, Row, Served
 from flask_mlmonitor.request.payloads import EXTERNAL_ID
 from flask_mlmonitor.stats.rollup import Rollup
@@ -317,3 +318,43 @@ def test_ids_are_those_that_callers_know() -> None:
     assert ids_of(request(7, rows=[ROW] * 2)) == ["r000007:0", "r000007:1"]
     assert ids_of(request(7, rows=())) == ["r000007:0"]
     assert ids_of(request(7, rows=(), batch=False)) == ["r000007"]
+
+
+@pytest.mark.parametrize("limit", [1_000_000, 500])
+def test_a_large_batch_is_one_request(rig: Rig, limit: int) -> None:
+    """It takes several frames, and several transactions, and is counted like a small one."""
+    plans = ("free", "paid", "x" * 900)
+    rows = [Row([number % 5, plans[number % 3]], 1, 0.75) for number in range(10_000)]
+    large = request(1, rows=rows, error=2, reason=1, status=1)
+    path = rig.write([large, request(2)])
+    with Segment(path) as segment:
+        records = [record for chunk in segment.chunks() for record in chunk.records]
+    assert len(records) > 3
+    assert rig.drain(limit) == 10_001
+
+    assert rig.ledger() == expected([large, request(2)])
+    stored = {row.id: row for row in read_predictions(rig.database)}
+    assert list(stored) == sorted(ids_of(large)) + ids_of(request(2))
+    for number in (0, 4999, 5000, 9999):
+        amount, plan = rows[number].values
+        assert stored[f"r000001:{number}"].features == {"amount": amount, "plan": plan}
+    counted, whole = add_rollups(rig.database, BINNING), Rollup.of(BINNING, [large, request(2)])
+    assert counted.operations == whole.operations
+    assert (whole.operations.requests, whole.operations.truncated) == (2, 0)
+    assert sum(whole.operations.latencies) == 2
+    for name in ("amount", "plan"):
+        assert counted.feature(name) == whole.feature(name)
+
+
+@pytest.mark.parametrize("sampled", [[True, False, False, True], [False, False], [False, True]])
+def test_what_is_not_stored_is_counted(rig: Rig, sampled: list[bool]) -> None:
+    """Rows are those of the sample; rollups and totals know all."""
+    every = [request(number, stored=stored) for number, stored in enumerate(sampled)]
+    kept = [record for record in every if record.stored]
+    rig.write(every)
+    rig.drain()
+
+    in_totals = (len(every), len(kept), 0)
+    of_kept = expected(kept)._replace(in_rollups=len(every), in_totals=in_totals)
+    assert rig.ledger() == of_kept
+    assert add_rollups(rig.database, BINNING).operations.rows["success"] == len(every)

@@ -1,13 +1,14 @@
-"""How fast the spool moves to SQLite, binning and rollup included, and what idling costs.
+"""How fast the spool moves to the store, binning and rollup included, and what idling costs.
 
-``python -m tests.benchmarks.drain``
+``python -m tests.benchmarks.drain``; with ``--store postgresql``, into a server of its own too.
 """
 
 import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from statistics import median
 from typing import NamedTuple
 
@@ -20,10 +21,14 @@ from flask_mlmonitor.records import Schema
 from flask_mlmonitor.request.ids import new_id
 from tests.benchmarks.journal import served
 from tests.benchmarks.measuring import cpu_of, machine, print_table
+from tests.postgres import Postgres
 from tests.server import traffic
 
 SECONDS_OF_TRAFFIC = 180
-TARGET = 50_000
+TARGETS = {"SQLite": 50_000, "PostgreSQL": 20_000}
+TURNS = {"flask mlmonitor worker": WORKER_ROWS, "a web worker": WEB_ROWS}
+NewStore = Callable[[], str | None]
+"""Returns the URL of an empty store; ``None`` is the default one."""
 
 
 class Speed(NamedTuple):
@@ -39,27 +44,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--predictions", type=int, default=50_000, help="in a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--idle", type=float, default=5.0, help="seconds to watch it idle")
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     options = parser.parse_args(arguments)
     print(machine())
-    turns = {f"turns of {WORKER_ROWS} (flask mlmonitor worker)": WORKER_ROWS,
-             f"turns of {WEB_ROWS} (a web worker)": WEB_ROWS}  # fmt: skip
-    found: dict[str, list[Speed]] = {name: [] for name in turns}
-    for _ in range(options.rounds):
-        for name, rows in turns.items():
-            found[name].append(_drain(options.predictions, rows))
-    rows_of_table = []
-    for name, speeds in found.items():
-        cpu, wall = (median(values) for values in zip(*speeds, strict=True))
-        rows_of_table.append((name, cpu, wall, cpu / TARGET))
-    heads = ("predictions per second", "of CPU", "of wall", f"/ {TARGET}")
-    print_table(f"{options.predictions:,} predictions of 10 features", heads, rows_of_table)
-    _print_parts(options.predictions)
+    with ExitStack() as stack:
+        stores: dict[str, NewStore] = {"SQLite": lambda: None}
+        if options.store == "postgresql":
+            stores["PostgreSQL"] = stack.enter_context(Postgres()).new_store
+        _print_speeds(stores, options)
+        for name, new_store in stores.items():
+            _print_parts(name, new_store, options.predictions)
     print_table("with nothing to do", ("what", "%"), [("of a core", 100 * _idle(options.idle))])
     return 0
 
 
-def _runtime(folder: str, background: str) -> Runtime:
-    settings = Settings.from_mapping({"MLMONITOR_BACKGROUND": background}, instance_path=folder)
+def _print_speeds(stores: Mapping[str, NewStore], options: argparse.Namespace) -> None:
+    found: dict[tuple[str, str], list[Speed]] = {}
+    for _ in range(options.rounds):
+        for store, new_store in stores.items():
+            for turns, rows in TURNS.items():
+                speed = _drain(options.predictions, rows, new_store())
+                found.setdefault((store, turns), []).append(speed)
+    rows_of_table = []
+    for (store, turns), speeds in found.items():
+        cpu, wall = (median(values) for values in zip(*speeds, strict=True))
+        name = f"{store}, turns of {TURNS[turns]} ({turns})"
+        rows_of_table.append((name, cpu, wall, f"{cpu / TARGETS[store]:.2f} of {TARGETS[store]}"))
+    heads = ("predictions per second", "of our CPU", "of wall", "target")
+    print_table(f"{options.predictions:,} predictions of 10 features", heads, rows_of_table)
+
+
+def _runtime(folder: str, background: str, store_url: str | None = None) -> Runtime:
+    given = {"MLMONITOR_BACKGROUND": background, "MLMONITOR_STORE_URL": store_url}
+    settings = Settings.from_mapping(given, instance_path=folder)
     return runtime_for(settings, testing=False)
 
 
@@ -74,9 +91,9 @@ def fill(runtime: Runtime, predictions: int) -> None:
         runtime.journal.append(type(record)(*values))
 
 
-def _drain(predictions: int, rows: int) -> Speed:
+def _drain(predictions: int, rows: int, store_url: str | None) -> Speed:
     with tempfile.TemporaryDirectory() as folder:
-        runtime = _runtime(folder, "external")
+        runtime = _runtime(folder, "external", store_url)
         fill(runtime, predictions)
         moved = 0
         cpu, wall = time.process_time(), time.perf_counter()
@@ -89,10 +106,10 @@ def _drain(predictions: int, rows: int) -> Speed:
     return Speed(moved / cpu, moved / wall)
 
 
-def _print_parts(predictions: int) -> None:
+def _print_parts(name: str, new_store: NewStore, predictions: int) -> None:
     """Print where the time goes: reading, rows and rollups; the rest is the store's."""
     with tempfile.TemporaryDirectory() as folder:
-        runtime = _runtime(folder, "external")
+        runtime = _runtime(folder, "external", new_store())
         fill(runtime, predictions)
         chunks, meanings = [], []
         reading = 0.0
@@ -108,7 +125,7 @@ def _print_parts(predictions: int) -> None:
     parts = {"reading the journal": reading, "rows and rollups": rows}
     parts["the transaction"] = whole - sum(parts.values())
     table = [(name, seconds / predictions * 1e6) for name, seconds in parts.items()]
-    print_table("one prediction, in batches of 1000", ("part", "us of CPU"), table)
+    print_table(f"one prediction into {name}, in batches of 1000", ("part", "us of CPU"), table)
 
 
 def _idle(seconds: float) -> float:

@@ -1,6 +1,7 @@
 """Many predictions, many killed workers: what is lost, what counts twice, what memory it takes.
 
-``python -m tests.benchmarks.endurance --predictions 1000000 --kills 100``
+``python -m tests.benchmarks.endurance --predictions 1000000 --kills 100``; with
+``--store postgresql``, into a server of its own, which crashes ``--restarts`` times.
 """
 
 import argparse
@@ -9,11 +10,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 
 from tests.benchmarks.measuring import machine, print_table
+from tests.postgres import Postgres
 from tests.server import traffic
 from tests.server.books import count_files, read_store, scrape_all, settle
 from tests.server.killing import Campaign
@@ -27,17 +30,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the campaign and print its books; 1 if a prediction was lost or counted twice."""
     options = _options(arguments)
     print(machine())
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         traffic.baseline().save(folder / "baseline.json")
-        with Gunicorn(folder, *_gunicorn(options), workers=options.workers) as server:
-            every = -(-options.predictions // (options.kills + 1))
-            campaign = Campaign(server, options.predictions, every)
-            began = time.monotonic()
-            _watch(campaign)
-            spent = time.monotonic() - began
-            settle(server)
-            return _report(campaign, spent, max_lost=options.threads * campaign.kills)
+        postgres, settings = None, {}
+        if options.store == "postgresql":
+            postgres = stack.enter_context(Postgres())
+            settings["MLMONITOR_STORE_URL"] = postgres.new_store()
+        server = stack.enter_context(
+            Gunicorn(folder, *_gunicorn(options), workers=options.workers, settings=settings)
+        )
+        every = -(-options.predictions // (options.kills + 1))
+        campaign = Campaign(server, options.predictions, every)
+        began = time.monotonic()
+        _watch(campaign, postgres, options.restarts)
+        spent = time.monotonic() - began
+        settle(server)
+        store = settings.get("MLMONITOR_STORE_URL", folder)
+        return _report(campaign, store, spent, max_lost=options.threads * campaign.kills)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -48,7 +58,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=3, help="1: the sync worker")
     parser.add_argument("--preload", action="store_true")
     parser.add_argument("--max-requests", type=int, default=0)
-    return parser.parse_args(arguments)
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--restarts", type=int, default=0, help="of PostgreSQL, by a crash")
+    options = parser.parse_args(arguments)
+    if options.restarts and options.store == "sqlite":
+        parser.error("--restarts is for --store postgresql")
+    return options
 
 
 def _gunicorn(options: argparse.Namespace) -> list[str]:
@@ -58,10 +73,12 @@ def _gunicorn(options: argparse.Namespace) -> list[str]:
     return [*chosen, "--preload"] if options.preload else chosen
 
 
-def _watch(campaign: Campaign) -> None:
+def _watch(campaign: Campaign, postgres: Postgres | None, restarts: int) -> None:
     """Run the campaign, and print now and then how far it is and how large the workers are."""
     thread = threading.Thread(target=campaign.run)
     thread.start()
+    crashes = threading.Thread(target=_crash, args=(campaign, postgres, restarts))
+    crashes.start()
     steps = range(campaign.predictions // REPORTS, campaign.predictions, campaign.predictions // 10)
     for step in steps:
         while thread.is_alive() and len(campaign.ids) < step:
@@ -72,11 +89,24 @@ def _watch(campaign: Campaign) -> None:
                 sizes.append(f"{process.memory_info().rss / MEGABYTE:.0f}")
         print(f"  {len(campaign.ids):>9,} answers, workers of {', '.join(sizes)} MB", flush=True)
     thread.join()
+    crashes.join()
 
 
-def _report(campaign: Campaign, spent: float, max_lost: int) -> int:
+def _crash(campaign: Campaign, postgres: Postgres | None, restarts: int) -> None:
+    """Let the server crash after equal parts of the predictions."""
+    if postgres is None:
+        return
+    for number in range(1, restarts + 1):
+        while len(campaign.ids) < campaign.predictions * number // (restarts + 1):
+            time.sleep(0.02)
+        postgres.stop(immediately=True)
+        postgres.start()
+        print(f"  PostgreSQL crashed after {len(campaign.ids):,} answers", flush=True)
+
+
+def _report(campaign: Campaign, store: Path | str, spent: float, max_lost: int) -> int:
     server = campaign.server
-    stored = read_store(server.folder)
+    stored = read_store(store)
     counted = set().union(*scrape_all(server, "ml_predictions_total").values())
     answered = len(campaign.ids)
     lost = len(set(campaign.ids) - set(stored.ids))

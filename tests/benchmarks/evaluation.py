@@ -115,7 +115,9 @@ def _subject(month: Month) -> Subject:
     columns = tuple(
         FeatureBaseline(bins=bins, counts=day.feature(bins.name).cells) for bins in binning.features
     )
-    prediction = FeatureBaseline(bins=binning.prediction, counts=day.predictions.cells)
+    predictions = day.predictions
+    if predictions is None:
+        raise AssertionError("the fabricated model predicts nothing")
     baseline = Baseline(
         n=day.n,
         created=as_datetime(0),
@@ -123,7 +125,7 @@ def _subject(month: Month) -> Subject:
         task="classification",
         classes=binning.classes,
         positive=binning.positive,
-        prediction=prediction,
+        prediction=FeatureBaseline(bins=predictions.bins, counts=predictions.cells),
     )
     return Subject(
         model=MODEL[0],

@@ -51,7 +51,7 @@ def interrupted(fd: int, data: bytes) -> int:
         ("open", errno.EACCES, "write_error"),
         ("open", errno.EMFILE, "write_error"),
         ("rename", errno.EIO, "write_error"),
-        ("makedirs", errno.EROFS, "write_error"),
+        ("mkdir", errno.EROFS, "write_error"),
         ("statvfs", errno.EIO, "write_error"),
     ],
 )

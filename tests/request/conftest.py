@@ -1,6 +1,7 @@
 """What the tests of the request path share."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,3 +28,28 @@ def assert_unaltered() -> AssertUnaltered:
         assert theirs == list(expected.headers)
 
     return compare
+
+
+class Hanging:
+    """A view that answers when it is released.
+
+    :ivar ended: how often it did.
+    """
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+        self.ended = 0
+
+    def predict(self) -> Any:
+        """Wait, then answer."""
+        assert self.released.wait(30)
+        self.ended += 1
+        return {"prediction": 1}
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    """A view that hangs; no call of it outlives the test."""
+    hanging = Hanging()
+    yield hanging
+    hanging.released.set()

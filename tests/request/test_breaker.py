@@ -220,6 +220,24 @@ def test_a_trial_that_says_nothing_leaves_it_to_the_next(fraud: "Service", model
     assert "circuit open" not in fraud.tally()
 
 
+def test_a_trial_that_ends_its_process_leaves_it_to_the_next(
+    fraud: "Service", model: Model
+) -> None:
+    """What is no `Exception` says nothing of the model either."""
+
+    def stop() -> Any:
+        raise SystemExit
+
+    clock = opened(fraud)
+    clock.seconds += 30
+    model.answer = stop
+    with pytest.raises(SystemExit):
+        fraud.post()
+    model.answer = fine
+
+    assert fraud.post().get_json() == {"prediction": 1}
+
+
 def test_one_call_is_tried_while_others_are_answered(fraud: "Service", model: Model) -> None:
     """Eight threads at once: one asks the model, seven do not wait for it."""
     clock = opened(fraud)

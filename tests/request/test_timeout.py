@@ -1,23 +1,19 @@
 """A view with a time limit: what the caller gets, what becomes of the call, what is counted."""
 
-import gc
 import math
 import threading
 import time
 import traceback
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask, request
 from werkzeug.exceptions import GatewayTimeout
 
 from flask_mlmonitor import ConfigError, MLMonitor, signals
-from flask_mlmonitor.request.limit import POOL_SIZE
-from tests.conftest import Service
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve
+    from tests.conftest import Serve, Service
+    from tests.request.conftest import Hanging
 
 SHORT = 0.02
 LONG = 20.0
@@ -30,42 +26,12 @@ class Broken(Exception):
     """What a model raises."""
 
 
-class Hanging:
-    """A view that answers when it is released.
-
-    :ivar ended: how often it did.
-    """
-
-    def __init__(self) -> None:
-        self.released = threading.Event()
-        self.ended = 0
-
-    def predict(self) -> Any:
-        """Wait, then answer."""
-        assert self.released.wait(30)
-        self.ended += 1
-        return {"prediction": 1}
-
-
-@pytest.fixture
-def hanging() -> Iterator[Hanging]:
-    """A view that hangs; no call of it outlives the test."""
-    hanging = Hanging()
-    yield hanging
-    hanging.released.set()
-
-
 def rules() -> Any:
     return {"prediction": 7}
 
 
 def fail() -> Any:
     raise Broken
-
-
-def threads() -> list[threading.Thread]:
-    """Return the pools' threads."""
-    return [thread for thread in threading.enumerate() if thread.name == "mlmonitor-view"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +65,7 @@ def test_in_time(serve: "Serve") -> None:
     assert service.samples("ml_abandoned_calls_in_progress") == {("fraud", "2"): 0}
 
 
-def test_too_late_without_a_fallback(serve: "Serve", hanging: Hanging) -> None:
+def test_too_late_without_a_fallback(serve: "Serve", hanging: "Hanging") -> None:
     """A 504 problem document, one error; the call runs on, and its result is dropped."""
     service = serve(hanging.predict, timeout=SHORT)
     response = service.post()
@@ -125,7 +91,7 @@ def test_too_late_without_a_fallback(serve: "Serve", hanging: Hanging) -> None:
     assert len(service.rows()) == 1
 
 
-def test_too_late_with_a_fallback(serve: "Serve", hanging: Hanging) -> None:
+def test_too_late_with_a_fallback(serve: "Serve", hanging: "Hanging") -> None:
     """It answers, and is told why; it may take longer than the limit."""
     heard: list[str] = []
 
@@ -147,7 +113,7 @@ def test_too_late_with_a_fallback(serve: "Serve", hanging: Hanging) -> None:
     assert (service.row().latency or 0) > 4 * SHORT
 
 
-def test_a_fallback_that_fails_too(serve: "Serve", hanging: Hanging) -> None:
+def test_a_fallback_that_fails_too(serve: "Serve", hanging: "Hanging") -> None:
     """The caller gets the first failure: the 504."""
     service = serve(hanging.predict, timeout=SHORT, fallback=fail)
 
@@ -155,7 +121,7 @@ def test_a_fallback_that_fails_too(serve: "Serve", hanging: Hanging) -> None:
     assert service.tally() == {**TIMED_OUT, **RUNS_ON}
 
 
-def test_the_handlers_of_the_app_shape_the_answer(serve: "Serve", hanging: Hanging) -> None:
+def test_the_handlers_of_the_app_shape_the_answer(serve: "Serve", hanging: "Hanging") -> None:
     """It is a `GatewayTimeout` as Werkzeug has it."""
     service = serve(hanging.predict, timeout=SHORT)
 
@@ -167,7 +133,7 @@ def test_the_handlers_of_the_app_shape_the_answer(serve: "Serve", hanging: Hangi
     assert (response.status_code, response.get_json()) == (503, {"sorry": 504})
 
 
-def test_five_timeouts_open_the_circuit(serve: "Serve", hanging: Hanging) -> None:
+def test_five_timeouts_open_the_circuit(serve: "Serve", hanging: "Hanging") -> None:
     """Then the pool is left alone."""
     service = serve(hanging.predict, timeout=SHORT, fallback=rules)
     for _ in range(7):
@@ -183,87 +149,6 @@ def test_five_timeouts_open_the_circuit(serve: "Serve", hanging: Hanging) -> Non
         "abandoned": 5,
         "abandoned in progress": 5,
     }
-
-
-def test_a_full_pool(serve: "Serve", hanging: Hanging) -> None:
-    """It counts as a timeout at once; the view is not called, and nothing is abandoned."""
-    service = serve(hanging.predict, timeout=SHORT, config={"MLMONITOR_EVALUATION_INTERVAL": "1d"})
-    for _ in range(POOL_SIZE):
-        assert service.post().status_code == 504
-    began = time.perf_counter()
-    assert [service.post().status_code for _ in range(3)] == [504] * 3
-    assert time.perf_counter() - began < LONG / 2
-
-    assert len(threads()) >= POOL_SIZE
-    asked = POOL_SIZE + 3
-    assert service.tally() == {
-        "predictions error": asked,
-        "errors timeout": asked,
-        "timed": POOL_SIZE,
-        "abandoned": POOL_SIZE,
-        "abandoned in progress": POOL_SIZE,
-    }
-    hanging.released.set()
-    service.wait_for(lambda: "abandoned in progress" not in service.tally())
-    assert hanging.ended == POOL_SIZE
-    assert service.post().status_code == 200
-
-
-def test_models_do_not_share_a_pool(service: Service, hanging: Hanging) -> None:
-    """One that hangs takes no thread from another."""
-    monitor, app = service.monitor, service.app
-    app.post("/hangs", endpoint="h")(monitor.prediction("h", timeout=SHORT / 10)(hanging.predict))
-    app.post("/predict", endpoint="p")(monitor.prediction("fraud", timeout=LONG)(rules))
-    for _ in range(POOL_SIZE + 1):
-        service.client.post("/hangs", json={})
-
-    assert service.post().status_code == 200
-
-
-def test_many_at_once(serve: "Serve") -> None:
-    """Eight threads, in time, late and failing: each request is counted once."""
-    released = threading.Event()
-
-    def view() -> Any:
-        number = request.get_json()["number"]
-        if number % 3 == 1:
-            released.wait(30)
-        if number % 3 == 2:
-            raise Broken
-        return {"prediction": number}
-
-    service = serve(view, timeout=0.5, config={"PROPAGATE_EXCEPTIONS": False})
-    service.client.get("/")
-    barrier = threading.Barrier(8)
-    wrong: list[Any] = []
-
-    def work(thread: int) -> None:
-        client = service.app.test_client()
-        barrier.wait(10)
-        for number in range(thread * 6, thread * 6 + 6):
-            answer = client.post("/predict", json={"number": number})
-            if answer.status_code != (200, 504, 500)[number % 3]:
-                wrong.append((number, answer.status_code))
-
-    workers = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    expected = {
-        "predictions success": 16,
-        "predictions error": 32,
-        "errors timeout": 16,
-        "errors model_error": 16,
-        "timed": 48,
-        "abandoned": 16,
-    }
-
-    assert wrong == []
-    assert service.tally() == {**expected, "abandoned in progress": 16}
-    released.set()
-    service.wait_for(lambda: "abandoned in progress" not in service.tally())
-    assert service.tally() == expected
 
 
 def test_what_a_view_raises_leaves_untouched(serve: "Serve") -> None:
@@ -341,52 +226,7 @@ def test_what_an_abandoned_call_raises_is_logged(
     assert service.tally()["abandoned"] == service.tally()["errors timeout"] == 3
 
 
-def test_threads_end_with_their_app() -> None:
-    """Also one that was busy when its app went away."""
-    released = threading.Event()
-    before = set(threads())
-    ask_a_hanging_view(released)
-    gc.collect()
-    assert len(set(threads()) - before) == 1
-    released.set()
-
-    def gone() -> bool:
-        gc.collect()
-        return not set(threads()) - before
-
-    Service.wait_for(gone)
-
-
-def ask_a_hanging_view(released: threading.Event) -> None:
-    """Make an app, ask it thrice in time, once too late, and forget it."""
-    app = Flask("gone")
-    app.config["TESTING"] = True
-    monitor = MLMonitor(app)
-    times = iter((0, 0, 0, 30))
-    view = monitor.prediction("fraud", timeout=SHORT)(
-        lambda: {"prediction": int(released.wait(next(times)))}
-    )
-    app.add_url_rule("/predict", view_func=view)
-    client = app.test_client()
-    assert [client.get("/predict").status_code for _ in range(4)] == [200, 200, 200, 504]
-
-
-def test_a_machine_that_starts_no_thread(
-    serve: "Serve", monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The view runs without a limit rather than not at all; the fault is counted and logged."""
-
-    def fail(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    service = serve(lambda: {"prediction": threading.get_ident()}, timeout=LONG)
-    monkeypatch.setattr(threading.Thread, "start", fail)
-
-    assert service.post().get_json() == {"prediction": threading.get_ident()}
-    assert service.tally() == {"predictions success": 1, "timed": 1, "faults request": 1}
-
-
-def test_with_fallback_alone(serve: "Serve", hanging: Hanging) -> None:
+def test_with_fallback_alone(serve: "Serve", hanging: "Hanging") -> None:
     """It has the limit too."""
     service = serve(hanging.predict, rules, by="with_fallback", timeout=SHORT)
 
@@ -395,7 +235,7 @@ def test_with_fallback_alone(serve: "Serve", hanging: Hanging) -> None:
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_below_other_concerns(service: Service, hanging: Hanging, answers: bool) -> None:
+def test_below_other_concerns(service: "Service", hanging: "Hanging", answers: bool) -> None:
     """Whoever counts above it counts a timeout, once, whether or not a fallback answered."""
     monitor = service.monitor
     secondary = rules if answers else fail
@@ -410,7 +250,7 @@ def test_below_other_concerns(service: Service, hanging: Hanging, answers: bool)
     assert service.row().status == ("fallback" if answers else "error")
 
 
-def test_nan_below_other_concerns(service: Service) -> None:
+def test_nan_below_other_concerns(service: "Service") -> None:
     """Likewise what the concern below refused to serve."""
     monitor = service.monitor
     view: Any = monitor.with_fallback("fraud", fail, version="2")(lambda: {"prediction": math.nan})
@@ -420,7 +260,7 @@ def test_nan_below_other_concerns(service: Service) -> None:
     assert service.tally() == {"predictions error": 1, "errors nan_prediction": 1, "timed": 1}
 
 
-def test_a_limit_within_a_limit(service: Service, hanging: Hanging) -> None:
+def test_a_limit_within_a_limit(service: "Service", hanging: "Hanging") -> None:
     """The outer one ends first, and the inner call ends as it likes; nothing is counted twice."""
     monitor = service.monitor
     view: Any = monitor.with_fallback("inner", rules, timeout=LONG)(hanging.predict)

@@ -33,7 +33,7 @@ def create_app() -> Flask:
         return {"prediction": True, "probability": 0.75}
 
     @app.post("/late/<float:seconds>")
-    @monitor.prediction("late", timeout=0.1, fallback=lambda seconds: {"prediction": seconds})
+    @monitor.prediction("late", timeout=0.4, fallback=lambda seconds: {"prediction": seconds})
     def late(seconds: float) -> dict[str, object]:
         time.sleep(seconds)
         return {"prediction": len(request.get_data())}

@@ -32,7 +32,7 @@ def test_a_view_that_is_given_up_disturbs_nobody(serve: Serve) -> None:
     def count(name: str) -> float:
         return sum_of(server.get("/metrics"), name)
 
-    assert ask(server, 0.0, 0.3, 0.0, 0.3) == [len(BODY), 0.3, len(BODY), 0.3]
+    assert ask(server, 0.0, 0.8, 0.0, 0.8) == [len(BODY), 0.8, len(BODY), 0.8]
     wait_until(lambda: not count("ml_abandoned_calls_in_progress"), "the end of what was given up")
     assert count("ml_abandoned_calls_total") == 2
     assert count("ml_fallback_total") == 2
