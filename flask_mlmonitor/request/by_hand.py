@@ -82,7 +82,7 @@ def _check(
     if latency is not None and not _is_duration(latency):
         raise ConfigError("latency", latency, "give seconds, a finite number of at least 0")
     if prediction_id is not None and not is_id(prediction_id):
-        remedy = f"give a text of 1 to {LONGEST_ID} characters"
+        remedy = f"give a text of 1 to {LONGEST_ID} characters, without NUL or half characters"
         raise ConfigError("prediction_id", prediction_id, remedy)
 
 

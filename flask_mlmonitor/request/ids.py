@@ -2,11 +2,14 @@
 
 import os
 import random
+import re
 import time
 from hashlib import blake2s
 from typing import Final
 
 LONGEST_ID: Final = 256
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""NUL and half characters: not every database holds them."""
 
 _VERSION: Final = 0x7 << 76
 _VARIANT: Final = 0x2 << 62
@@ -33,8 +36,8 @@ def new_id() -> str:
 
 
 def is_id(value: object) -> bool:
-    """Return whether ground truth can name a prediction by this value."""
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
+    """Return whether ground truth can name a prediction by this value, in any database."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and not _UNSTORABLE.search(value)
 
 
 def is_sampled(prediction_id: str, rate: float) -> bool:

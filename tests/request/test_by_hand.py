@@ -167,7 +167,7 @@ def test_what_cannot_be_used_is_refused(
     assert service.tally() == {}
 
 
-@pytest.mark.parametrize("key", [7, uuid.uuid4(), "", "x" * 257, b"order-7"])
+@pytest.mark.parametrize("key", [7, uuid.uuid4(), "", "x" * 257, b"order-7", "a\0b", "\ud83d"])
 def test_an_id_that_ground_truth_could_not_name_is_refused(service: "Service", key: Any) -> None:
     """Text of 1 to 256 characters, as the ground truth's route takes it."""
     with service.app.app_context(), pytest.raises(ConfigError, match=r"^prediction_id = "):

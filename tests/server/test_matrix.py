@@ -54,10 +54,12 @@ class Cell:
         return [str(PROGRAMS / program), *arguments]
 
 
-def gunicorn(options: str, end: signal.Signals = TERM, *, stalls: bool = False) -> Cell:
+def gunicorn(
+    options: str, end: signal.Signals = TERM, *, flushes: bool = True, stalls: bool = False
+) -> Cell:
     """Two workers of gunicorn, which ends well by each of its signals."""
     fixed = f"gunicorn {FACTORY} --no-control-socket --bind fd://{{}} --workers 2 "
-    return Cell(fixed + options, end, answering=2, stalls=stalls)
+    return Cell(fixed + options, end, answering=2, flushes=flushes, stalls=stalls)
 
 
 def uwsgi(options: str, answering: int = 1, status: int = 0) -> Cell:
@@ -79,7 +81,11 @@ CELLS: Final = {
         "--worker-class gthread --threads 3 --preload", INT
     ),
     "gunicorn gevent": gunicorn("--worker-class gevent"),
-    "gunicorn gevent, preloaded, QUIT": gunicorn("--worker-class gevent --preload", QUIT),
+    # Gunicorn has to kill such workers, whatever their app is: they hang where they should end.
+    "gunicorn gevent, preloaded": gunicorn(
+        "--worker-class gevent --preload --graceful-timeout 2", flushes=False
+    ),
+    "gunicorn gevent, QUIT": gunicorn("--worker-class gevent", QUIT),
     "gunicorn, recycled": gunicorn("--max-requests 20"),
     "gunicorn, timed out": gunicorn("--timeout 1 --preload", stalls=True),
     "flask run": Cell(FLASK, INT),
