@@ -4,7 +4,6 @@ It imports what takes a second and a hundred megabytes, which no process that an
 should; it runs at low priority, and its memory goes with it.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +17,16 @@ from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store.urls import open_store
 
 LONGEST_SECONDS: Final = 300.0
-NICE: Final = 10
+NICE: Final = 19
 
-_CODE: Final = f"import sys; sys.path[:] = sys.argv[1:]; import {__name__} as it; it.work()"
-"""The child finds the packages where its parent did, however that came to know them."""
+_CODE: Final = (
+    f"import os, sys; os.nice({NICE}); sys.path[:] = sys.argv[1:]; import {__name__} as it; "
+    "it.work()"
+)
+"""The child finds the packages where its parent did, however that came to know them.
+
+Its imports are most of its work, so that it makes way before them.
+"""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -67,7 +72,6 @@ def _python() -> str:
 
 def work() -> None:
     """Do, in the child, what stands in its input, and write the evaluations to its output."""
-    os.nice(NICE)
     job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
     database = open_store(job.store_url)
     try:

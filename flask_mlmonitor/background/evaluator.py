@@ -84,7 +84,7 @@ def _evaluate(database: Database, subject: Subject, at: float) -> Iterator[Evalu
             span = _span(subject, window, end - int(window.seconds), end)
             yield unjudged(span, 0, "Of this time only the counts of longer spans are left.")
             continue
-        found = _read(database, subject, _start(database, subject, window, end), end)
+        found = _found(database, subject, window, end)
         span = _span(subject, window, found.start, found.end)
         yield judge(
             span._replace(lost=count_lost(database, found.start, found.end)),
@@ -110,15 +110,17 @@ def _second(database: Database, subject: Subject, window: WindowRollups) -> Wind
     return _counts(subject, _read(database, subject, window.start - ago, window.end - ago))
 
 
-def _start(database: Database, subject: Subject, window: Window, end: int) -> int:
-    """Return where a window begins; the longest one reaches back until it holds enough."""
+def _found(database: Database, subject: Subject, window: Window, end: int) -> WindowRollups:
+    """Return what a window holds; the longest one reaches back until it holds enough."""
     if window.count is not None:
-        return _start_of_last(database, subject, end, window.count)
+        start = _start_of_last(database, subject, end, window.count)
+        return _read(database, subject, start, end)
     start = end - int(window.seconds or 0)
-    enough = subject.limits.min_samples
-    if window == subject.longest and _read(database, subject, start, end, ()).n < enough:
-        return min(start, _start_of_last(database, subject, end, enough))
-    return start
+    found, enough = _read(database, subject, start, end), subject.limits.min_samples
+    if window == subject.longest and found.n < enough:
+        earlier = _start_of_last(database, subject, end, enough)
+        return found if earlier >= start else _read(database, subject, earlier, end)
+    return found
 
 
 def _start_of_last(database: Database, subject: Subject, end: int, count: int) -> int:
@@ -137,14 +139,8 @@ def _start_of_last(database: Database, subject: Subject, end: int, count: int) -
     return end - LONGEST
 
 
-def _read(
-    database: Database,
-    subject: Subject,
-    start: int,
-    end: int,
-    blocks: Sequence[str] = _BLOCKS,
-) -> WindowRollups:
-    return read_window(database, subject.model, subject.version, start, end, blocks=blocks)
+def _read(database: Database, subject: Subject, start: int, end: int) -> WindowRollups:
+    return read_window(database, subject.model, subject.version, start, end, blocks=_BLOCKS)
 
 
 def _counts(subject: Subject, window: WindowRollups) -> WindowCounts:

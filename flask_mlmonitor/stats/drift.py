@@ -7,7 +7,7 @@ all windows.
 """
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -71,11 +71,11 @@ def psi(
     """
     from scipy.special import chdtrc, chdtri, chndtr, chndtrix
 
-    old, new = _counts(expected, observed)
-    p, q = _smoothed(old), _smoothed(new)
-    score, spread, free = float(((q - p) * np.log(q / p)).sum()), _spread(old, new), len(old) - 1
+    pair = _pair(expected, observed)
+    p, q = _smoothed(pair.old, pair.n), _smoothed(pair.new, pair.m)
+    score, spread, free = float((q - p) @ np.log(q / p)), pair.spread, len(p) - 1
     if not free:
-        return _distance(old, new, 0.0, min_effect, 1.0)
+        return _distance(pair, 0.0, min_effect, 1.0)
     if not min_effect:
         critical, p_value = chdtri(free, alpha), chdtrc(free, score / spread)
     else:
@@ -84,7 +84,7 @@ def psi(
             chndtrix(1 - alpha, free, shift),
             1 - chndtr(score / spread, free, shift),
         )
-    return _distance(old, new, score, spread * critical, p_value)
+    return _distance(pair, score, spread * critical, p_value)
 
 
 def chi_square(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05) -> Distance:
@@ -105,14 +105,14 @@ def chi_square(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05)
     """
     from scipy.special import chdtrc, chdtri
 
-    old, new = _counts(expected, observed)
-    r, c = _pooled(old, new)
-    n, m = float(r.sum()), float(c.sum())
+    pair = _pair(expected, observed)
+    r, c = _pooled(pair)
     free = len(r) - 1
     if not free:
-        return _distance(old, new, 0.0, 0.0, 1.0)
+        return _distance(pair, 0.0, 0.0, 1.0)
+    n, m = pair.n, pair.m
     score = float(((m * r - n * c) ** 2 / (r + c)).sum() / (n * m))
-    return _distance(old, new, score, chdtri(free, alpha), chdtrc(free, score))
+    return _distance(pair, score, chdtri(free, alpha), chdtrc(free, score))
 
 
 def ks(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05) -> Distance:
@@ -131,10 +131,10 @@ def ks(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05) -> Dist
     """
     from scipy.special import kolmogi, kolmogorov
 
-    old, new = _counts(expected, observed, ordered=True)
-    score = float(np.abs(np.cumsum(new) / new.sum() - np.cumsum(old) / old.sum()).max())
-    root = math.sqrt(_spread(old, new))
-    return _distance(old, new, score, kolmogi(alpha) * root, kolmogorov(score / root))
+    pair = _pair(expected, observed, ordered=True)
+    score = float(np.abs(pair.gaps).max())
+    root = math.sqrt(pair.spread)
+    return _distance(pair, score, kolmogi(alpha) * root, kolmogorov(score / root))
 
 
 def jensen_shannon(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05) -> Distance:
@@ -153,16 +153,16 @@ def jensen_shannon(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0
     """
     from scipy.special import chdtrc, chdtri, rel_entr
 
-    old, new = _counts(expected, observed)
-    p, q = old / old.sum(), new / new.sum()
+    pair = _pair(expected, observed)
+    p, q = pair.old / pair.n, pair.new / pair.m
     middle = (p + q) / 2
     divergence = max(0.0, float((rel_entr(p, middle) + rel_entr(q, middle)).sum()) / 2)
-    spread, free = _spread(old, new), len(old) - 1
+    spread, free = pair.spread, len(p) - 1
     if not free:
-        return _distance(old, new, 0.0, 0.0, 1.0)
+        return _distance(pair, 0.0, 0.0, 1.0)
     critical = math.sqrt(chdtri(free, alpha) * spread / 8)
     p_value = chdtrc(free, 8 * divergence / spread)
-    return _distance(old, new, math.sqrt(divergence), critical, p_value)
+    return _distance(pair, math.sqrt(divergence), critical, p_value)
 
 
 def wasserstein(
@@ -193,21 +193,20 @@ def wasserstein(
 
     if not (scale > 0 and math.isfinite(scale)):
         raise ValueError(f"scale = {scale!r}: give a positive number")
-    old, new = _counts(expected, observed, ordered=True)
+    pair = _pair(expected, observed, ordered=True)
     places = np.asarray(positions, np.float64)
     ascending = np.isfinite(places).all() and (np.diff(places) >= 0).all()
-    if places.shape != old.shape or not ascending:
-        raise ValueError(f"positions: give {len(old)} finite numbers that ascend")
+    if places.shape != pair.old.shape or not ascending:
+        raise ValueError(f"positions: give {len(pair.old)} finite numbers that ascend")
     widths = np.diff(places) / scale
-    pooled = (np.cumsum(old + new) / (old + new).sum())[:-1]
-    gaps = (np.cumsum(new) / new.sum() - np.cumsum(old) / old.sum())[:-1]
-    score = float(np.abs(gaps) @ widths)
+    pooled = np.cumsum(pair.old + pair.new)[:-1] / (pair.n + pair.m)
+    score = float(np.abs(pair.gaps[:-1]) @ widths)
     mean, variance = _bridge_area(pooled, widths)
     if not variance > 0:
-        return _distance(old, new, score, 0.0, 0.0 if score else 1.0)
-    shape, size = mean * mean / variance, variance / mean * math.sqrt(_spread(old, new))
+        return _distance(pair, score, 0.0, 0.0 if score else 1.0)
+    shape, size = mean * mean / variance, variance / mean * math.sqrt(pair.spread)
     critical = gammainccinv(shape, alpha) * size
-    return _distance(old, new, score, critical, gammaincc(shape, score / size))
+    return _distance(pair, score, critical, gammaincc(shape, score / size))
 
 
 def _bridge_area(shares: Floats, widths: Floats) -> tuple[float, float]:
@@ -228,49 +227,64 @@ def _bridge_area(shares: Floats, widths: Floats) -> tuple[float, float]:
     return mean, float(weights @ product @ weights) - mean * mean
 
 
-def _counts(
-    expected: ArrayLike, observed: ArrayLike, *, ordered: bool = False
-) -> tuple[Floats, Floats]:
+class _Pair(NamedTuple):
+    """Two vectors of counts of the same cells, and their sums."""
+
+    old: Floats
+    new: Floats
+    n: float
+    m: float
+
+    @property
+    def spread(self) -> float:
+        return 1 / self.n + 1 / self.m
+
+    @property
+    def gaps(self) -> Floats:
+        """How far the distribution functions are apart at the end of each cell."""
+        gaps: Floats = np.cumsum(self.new) / self.m - np.cumsum(self.old) / self.n
+        return gaps
+
+
+def _pair(expected: ArrayLike, observed: ArrayLike, *, ordered: bool = False) -> _Pair:
     """Return both sides, without the cells that are empty in both unless their order matters."""
-    old, new = _side("expected", expected), _side("observed", observed)
+    (old, n), (new, m) = _side("expected", expected), _side("observed", observed)
     if old.shape != new.shape:
         raise ValueError(f"{len(old)} cells expected, {len(new)} observed: count both in the same")
-    for side in (old, new):
-        if not side.any():
-            raise NotEnoughData(0, 1)
+    if not (n and m):
+        raise NotEnoughData(0, 1)
     if ordered:
-        return old, new
+        return _Pair(old, new, n, m)
     filled = (old + new) > 0
-    return old[filled], new[filled]
+    return _Pair(old[filled], new[filled], n, m)
 
 
-def _side(name: str, counts: ArrayLike) -> Floats:
+def _side(name: str, counts: ArrayLike) -> tuple[Floats, float]:
     given = np.asarray(counts)
     if given.ndim != 1 or given.dtype.kind not in "iuf":
         raise ValueError(f"{name} = {counts!r}: give a list of counts")
     side: Floats = given.astype(np.float64)
-    if not (np.isfinite(side).all() and (side >= 0).all()):
+    total = float(side.sum())
+    if not (math.isfinite(total) and side.min(initial=0) >= 0):
         raise ValueError(f"{name} = {counts!r}: give counts of at least 0")
-    return side
+    return side, total
 
 
-def _spread(old: Floats, new: Floats) -> float:
-    return float(1 / old.sum() + 1 / new.sum())
-
-
-def _smoothed(counts: Floats) -> Floats:
-    smoothed: Floats = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+def _smoothed(counts: Floats, total: float) -> Floats:
+    smoothed: Floats = (counts + 0.5) / (total + 0.5 * len(counts))
     return smoothed
 
 
-def _pooled(old: Floats, new: Floats) -> tuple[Floats, Floats]:
+def _pooled(pair: _Pair) -> tuple[Floats, Floats]:
     """Return both sides with the rare cells as one, which takes in more while it is rare itself."""
+    old, new = pair.old, pair.new
     both = old + new
-    smaller = min(old.sum(), new.sum()) / both.sum()
-    least = RARE / smaller
+    least = RARE * (pair.n + pair.m) / min(pair.n, pair.m)
+    rare = int(np.count_nonzero(both < least))
+    if not rare:
+        return old, new
     order = np.argsort(both, kind="stable")
-    rare = int((both < least).sum())
-    if rare and both[order[:rare]].sum() < least and rare < len(both):
+    if both[order[:rare]].sum() < least and rare < len(both):
         rare += 1
     if rare < 2:
         return old, new
@@ -281,11 +295,11 @@ def _pooled(old: Floats, new: Floats) -> tuple[Floats, Floats]:
     )
 
 
-def _distance(old: Floats, new: Floats, score: float, critical: float, p_value: float) -> Distance:
+def _distance(pair: _Pair, score: float, critical: float, p_value: float) -> Distance:
     return Distance(
         score=float(score),
         critical=float(critical),
         p_value=float(p_value),
-        n_expected=int(old.sum()),
-        n_observed=int(new.sum()),
+        n_expected=int(pair.n),
+        n_observed=int(pair.m),
     )

@@ -6,6 +6,7 @@ import msgspec
 
 from flask_mlmonitor.stats.binning import FeatureBins, Kind
 from flask_mlmonitor.stats.counts import FeatureCounts
+from flask_mlmonitor.stats.quality import FeatureQuality
 
 
 class FeatureBaseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, dict=True):
@@ -41,6 +42,11 @@ class FeatureBaseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     def cells(self) -> FeatureCounts:
         """The counts with their meaning."""
         return FeatureCounts(self.bins, self.counts)
+
+    @cached_property
+    def quality(self) -> FeatureQuality:
+        """What was wrong with the training data's values."""
+        return FeatureQuality.of(self.cells)
 
     @property
     def n(self) -> int:

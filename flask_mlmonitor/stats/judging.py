@@ -105,6 +105,7 @@ def judge(
     if n < limits.min_samples or not counts.features:
         why = f"Not enough data: {n} predictions, {limits.min_samples} are needed."
         return unjudged(span, n, why)
+    quality = {name: FeatureQuality.of(counts.features[name]) for name in baseline.feature_names}
     drift = {
         column.name: _compared(column.cells, counts.features[column.name], limits, level)
         for column in baseline.columns
@@ -128,12 +129,12 @@ def judge(
         drift=drift,
         second_drift=second_drift,
         prediction_drift=prediction_drift,
-        quality={name: FeatureQuality.of(counts.features[name]) for name in drift},
+        quality=quality,
         since=since,
         verdict=verdict_of(
             moved,
             everything,
-            _flaws(baseline, counts, limits, level),
+            _flaws(baseline, quality, limits, level),
             since,
             n=n,
             lost=span.lost,
@@ -174,11 +175,13 @@ def _compared(
     )
 
 
-def _flaws(baseline: Baseline, counts: WindowCounts, limits: Limits, level: float) -> list[Flaw]:
+def _flaws(
+    baseline: Baseline, quality: Mapping[str, FeatureQuality], limits: Limits, level: float
+) -> list[Flaw]:
     """Return the shares that are past their limit, and above the baseline's by more than chance."""
     flaws = []
     for column in baseline.columns:
-        old, new = FeatureQuality.of(column.cells), FeatureQuality.of(counts.features[column.name])
+        old, new = column.quality, quality[column.name]
         for name, warning, critical in (
             ("missing", limits.missing_warning, limits.missing_critical),
             ("invalid", 0.0, limits.missing_warning),

@@ -43,9 +43,11 @@ def binning_of(features: int) -> Binning:
 class Month:
     """Minutes, and the hours and days that they add up to; a few of each, again and again."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, rows: int = ROWS_PER_MINUTE) -> None:
         self.binning = binning_of(features)
-        self.minutes = [_minute(self.binning, seed) for seed in range(3)]
+        self.minutes = [
+            Rollup.of(self.binning, served_by(self.binning, rows, seed)).pack() for seed in range(3)
+        ]
         self.hours = [self._sum(self.minutes[first:] + self.minutes, 60) for first in range(3)]
         self.days = [self._sum(self.hours[first:] + self.hours, 24) for first in range(3)]
 
@@ -106,14 +108,14 @@ class Month:
                 connection.execute(insert(tables.bins), row)
 
 
-def _minute(binning: Binning, seed: int) -> PackedRollup:
+def served_by(binning: Binning, rows: int, seed: int) -> list[Served]:
+    """Make requests of one row each."""
     random = np.random.default_rng(seed)
     texts = len([bins for bins in binning.features if bins.kind != "numeric"])
-    numbers = random.normal(size=(ROWS_PER_MINUTE, len(binning.features) - texts)).tolist()
-    words = random.choice(list("abcdefghij"), size=(ROWS_PER_MINUTE, texts)).tolist()
-    chances = random.random(ROWS_PER_MINUTE).tolist()
-    served = [
+    numbers = random.normal(size=(rows, len(binning.features) - texts)).tolist()
+    words = random.choice(list("abcdefghij"), size=(rows, texts)).tolist()
+    chances = random.random(rows).tolist()
+    return [
         Served(0, "", 0.0, 0, 0.02, False, [Row(row + word, ("no", "yes")[p > 0.5], p)])
         for row, word, p in zip(numbers, words, chances, strict=True)
     ]
-    return Rollup.of(binning, served).pack()
