@@ -19,7 +19,7 @@ from flask_mlmonitor.store.windows import WindowRollups, read_window, read_windo
 LONGEST: Final = 30 * DAY
 """How far a window by count, or one with too few predictions, may reach back."""
 
-_BLOCKS: Final = ("counts", "predictions")
+_BLOCKS: Final = ("operations", "counts", "predictions")
 _REACHES: Final = ((MINUTE, 2 * HOUR), (HOUR, 2 * DAY), (DAY, LONGEST))
 
 

@@ -43,6 +43,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         one is configured.
     :param prediction_drift: the predictions beside the baseline's: prior probability shift.
     :param quality: what is wrong with each feature's values.
+    :param extra: the share of predictions with fields that the baseline does not know.
     :param since: the end of the first window in an unbroken row in which a feature, or
         ``__prediction__``, had drifted.
     """
@@ -59,6 +60,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     second_drift: Mapping[str, FeatureDrift] = {}
     prediction_drift: FeatureDrift | None = None
     quality: Mapping[str, FeatureQuality] = {}
+    extra: float = 0.0
     since: Mapping[str, datetime] = {}
 
     @property

@@ -66,11 +66,13 @@ class WindowCounts(NamedTuple):
 
     :param n: predictions of every status.
     :param features: over the baseline's cells; empty when nothing was counted over these.
+    :param extra: those with fields that the baseline does not know.
     """
 
     n: int
     features: Mapping[str, FeatureCounts] = {}
     predictions: FeatureCounts | None = None
+    extra: int = 0
 
     @classmethod
     def of(cls, n: int, rollups: Sequence[Rollup]) -> Self:
@@ -80,7 +82,8 @@ class WindowCounts(NamedTuple):
         names = [feature.name for feature in rollups[0].binning.features]
         features = {name: _added([one.feature(name) for one in rollups]) for name in names}
         predictions = [one.predictions for one in rollups if one.predictions is not None]
-        return cls(n, features, _added(predictions) if predictions else None)
+        extra = sum(one.operations.extra for one in rollups)
+        return cls(n, features, _added(predictions) if predictions else None, extra)
 
 
 def judge(
@@ -130,6 +133,7 @@ def judge(
         second_drift=second_drift,
         prediction_drift=prediction_drift,
         quality=quality,
+        extra=counts.extra / n,
         since=since,
         verdict=verdict_of(
             moved,
@@ -137,6 +141,7 @@ def judge(
             _flaws(baseline, quality, limits, level),
             since,
             n=n,
+            extra=counts.extra,
             lost=span.lost,
         ),
     )

@@ -47,12 +47,15 @@ def verdict_of(
     since: Mapping[str, datetime],
     *,
     n: int,
-    lost: int,
+    extra: int = 0,
+    lost: int = 0,
 ) -> Verdict:
     """Say what moved, how much, and since when.
 
     :param moved: what has drifted, the furthest first.
     :param drift: the features, and the predictions under ``__prediction__``.
+    :param extra: predictions with fields that the baseline does not know.
+    :param lost: predictions that could not be recorded.
     """
     features = [name for name in drift if name != PREDICTION]
     sentences = [_features([name for name in moved if name != PREDICTION], features, drift, since)]
@@ -63,6 +66,9 @@ def verdict_of(
         sentences.append(f"{len(flaws) - NAMED} more flaws of the data.")
     severities = [_SEVERITY[drift[name].status] for name in moved]
     severities += [flaw.severity for flaw in flaws]
+    if extra:
+        sentences.append(f"{extra} predictions had fields that the baseline does not know.")
+        severities.append("info")
     severity = worst(severities)
     if lost:
         sentences.append(

@@ -195,6 +195,17 @@ def test_a_missing_column_is_all_missing() -> None:
     assert found.quality["age"].absent == found.quality["age"].missing == 1.0
 
 
+def test_fields_that_the_baseline_does_not_know_are_told() -> None:
+    """They change no verdict on the known ones."""
+    rows = [Row(list(row), "no") for row in zip(*customers(300).values(), strict=True)]
+    rows[:30] = [Row(row.values, "no", extra={"city": "Oslo"}) for row in rows[:30]]
+    served = [Served(0, str(place), 0.0, 0, None, False, [row]) for place, row in enumerate(rows)]
+    found = judged(WindowCounts.of(300, [Rollup.of(BASELINE.binning(), served)]))
+
+    assert found.extra == 0.1
+    assert "30 predictions had fields that the baseline does not know." in found.verdict.text
+
+
 def test_a_cycle_is_no_drift_beside_the_second_reference() -> None:
     """What also differed from the baseline a day ago, and looks like that, is the hour of day."""
     night, again = RNG.normal(25, 5, SOME).tolist(), RNG.normal(25, 5, SOME).tolist()
