@@ -15,6 +15,7 @@ TINY = {
     "calls": "--requests 20 --rounds 1",
     "catch_up": "--backlog 2000 --rounds 1 --idle 1 --rate 40",
     "counters": "--requests 100 --rounds 1 --tails 100",
+    "detectors": "--peers= --references 2 --windows 3 --changes 2",
     "drain": "--predictions 500 --rounds 1 --idle 0.1 --store postgresql",
     "endurance": "--predictions 300 --kills 2 --workers 2 --store postgresql --restarts 1",
     "evaluation": "--features 30 --per-minute 10 --rounds 1 --seconds 2 --rate 40",

@@ -39,6 +39,7 @@ class SQLite(Database):
         self._url = url
         self._lock_path = self.path.with_name(self.path.name + ".lock")
         self._threads = threading.Lock()
+        self._meeting = threading.Lock()
         self._fd = -1
         self._folder_fd = -1
         self._existed = False
@@ -69,8 +70,15 @@ class SQLite(Database):
                 yield connection
 
     def exists(self) -> bool:
-        """Return whether the file is there, or was: then it is away, not empty."""
-        self._existed = self._existed or self.path.exists()
+        """Return whether the file is there, or was: then it is away, not empty.
+
+        Who has asked knows the folder, and makes no other in its place.
+        """
+        if not self._existed:
+            with self._meeting, suppress(OSError):
+                if self._folder_fd < 0:
+                    self._folder_fd = _open_folder(self.path.parent)
+            self._existed = self.path.exists()
         return self._existed
 
     def forget(self) -> None:
@@ -83,7 +91,7 @@ class SQLite(Database):
             with suppress(OSError):  # there is none, or the parent was about to close it
                 os.close(fd)
         self._fd = self._folder_fd = -1
-        self._threads = threading.Lock()
+        self._threads, self._meeting = threading.Lock(), threading.Lock()
         self._writer = self._reader = None
 
     def close(self) -> None:
@@ -148,9 +156,10 @@ class SQLite(Database):
 
         It may come back: what is written to another one meanwhile would be gone then.
         """
-        if self._folder_fd < 0:
-            make_private(self.path.parent)
-            self._folder_fd = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with self._meeting:
+            if self._folder_fd < 0:
+                make_private(self.path.parent)
+                self._folder_fd = _open_folder(self.path.parent)
         known = os.fstat(self._folder_fd)
         if _identity(self.path.parent) == (known.st_dev, known.st_ino):
             return
@@ -193,6 +202,10 @@ class SQLite(Database):
             ) from error
         except (OSError, exc.TimeoutError) as error:
             raise StoreUnavailable(str(error)) from error
+
+
+def _open_folder(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _create(path: Path) -> None:

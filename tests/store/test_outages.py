@@ -91,6 +91,22 @@ def test_who_holds_the_lock_is_named(sqlite: Database, path: Path) -> None:
     assert notes(sqlite) == 2
 
 
+def test_who_only_asked_for_the_store_knows_that_it_was_moved(tmp_path: Path) -> None:
+    """As does a worker whose first ground truth comes while the disk is away."""
+    folder = tmp_path / "store"
+    url = f"sqlite:///{folder}/s.sqlite3"
+    first, second = open_store(url), open_store(url)
+    first.prepare()
+    assert second.exists()
+    with moved(folder):
+        with pytest.raises(StoreUnavailable, match="was moved"):
+            second.prepare()
+        assert not folder.exists()
+    second.prepare()
+    for database in (first, second):
+        database.close()
+
+
 def test_a_folder_that_was_moved_is_not_made_anew(tmp_path: Path) -> None:
     """What was written to another store in its place would be gone when it comes back."""
     folder = tmp_path / "disk"

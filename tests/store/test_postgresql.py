@@ -325,6 +325,7 @@ def test_a_restart(postgres: Postgres, postgresql: Database, immediately: bool) 
 
     with pytest.raises(StoreUnavailable):
         write_on()
+    postgresql.close()  # forgets how long that one waited
     apply(postgresql, Span("b.j", 0, 10), batch("p2"))
     assert read_ledger(postgresql).ids == ["p1", "p2"]
 
