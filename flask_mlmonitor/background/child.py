@@ -17,7 +17,7 @@ from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store.urls import open_store
 
 LONGEST_SECONDS: Final = 300.0
-NICE: Final = 19
+NICE: Final = 10
 
 _CODE: Final = (
     f"import os, sys; os.nice({NICE}); sys.path[:] = sys.argv[1:]; import {__name__} as it; "

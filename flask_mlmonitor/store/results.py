@@ -1,10 +1,10 @@
 """Evaluations and their history."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store import tables
@@ -20,6 +20,22 @@ class WindowKey(NamedTuple):
     model: str
     version: str
     window: str
+
+
+# Asked for each window: to compose them takes longer than to run them.
+_EVALUATIONS, _GAPS = tables.evaluations.c, tables.gaps.c
+_BEFORE: Final = (
+    select(_EVALUATIONS.result)
+    .where(
+        *(_EVALUATIONS[name] == bindparam(name) for name in WindowKey._fields),
+        _EVALUATIONS.end < bindparam("before"),
+    )
+    .order_by(_EVALUATIONS.end.desc())
+    .limit(1)
+)
+_LOST: Final = select(func.sum(_GAPS.count)).where(
+    _GAPS.start < bindparam("before"), _GAPS.end >= bindparam("since")
+)
 
 
 class Run(NamedTuple):
@@ -100,10 +116,8 @@ def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | 
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    table = tables.evaluations.c
-    query = select(table.result).where(*_of(key), table.end < end).order_by(table.end.desc())
     with database.reading() as connection:
-        text = connection.execute(query.limit(1)).scalar()
+        text = connection.execute(_BEFORE, {**key._asdict(), "before": end}).scalar()
     return None if text is None else _decode(text)
 
 
@@ -124,10 +138,8 @@ def count_lost(database: Database, start: float, end: float) -> int:
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    gaps = tables.gaps.c
-    query = select(func.sum(gaps.count)).where(gaps.start < end, gaps.end >= start)
     with database.reading() as connection:
-        return int(connection.execute(query).scalar() or 0)
+        return int(connection.execute(_LOST, {"since": start, "before": end}).scalar() or 0)
 
 
 def _of(key: WindowKey) -> list[Any]:

@@ -2,7 +2,8 @@
 
 The store holds a week of fabricated rollups, as compaction leaves them; the windows are the last
 1, 6 and 24 hours, which end in the middle of an hour. Then: what counting a prediction takes, and
-what requests notice of the child process that judges, which is started again and again meanwhile.
+what requests notice of the child process that judges, which is started again and again meanwhile;
+beside it, what they notice of a process that does nothing but take what is left of the processor.
 
 ``python -m tests.benchmarks.evaluation``
 """
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,8 @@ from tests.server import traffic
 from tests.server.serving import Gunicorn
 from tests.server.steady import SteadyLoad
 
+Percentiles = tuple[float, float, float]
+
 WEEK: Final = 7 * DAY
 LIMITS: Final = Limits(
     psi_warning=0.1,
@@ -56,6 +59,7 @@ AIM_COUNTING: Final = 10.0
 PREDICTIONS: Final = 600
 LIMIT_P99: Final = 1.5
 WARM_UP: Final = 2.0
+SPIN: Final = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile 1: pass"
 CODE: Final = (
     "import sys; from flask_mlmonitor.background.child import work; work();"
     "status = open('/proc/self/status').read();"
@@ -70,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--features", type=int, default=1000, help="of the widest model")
     parser.add_argument("--per-minute", type=int, default=1000, help="predictions of a busy model")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of load, with and without")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of load, for each figure")
     parser.add_argument("--rate", type=float, default=100.0, help="requests per second")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args(arguments)
@@ -181,35 +185,44 @@ def _print_latencies(month: Month, options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         traffic.baseline().save(folder / "baseline.json")
-        job = _stored(month, folder)
+        meanwhile: Mapping[str, Callable[[float], object]] = {
+            "nothing else runs": time.sleep,
+            "evaluations run": partial(_evaluate_for, job=_stored(month, folder)),
+            "a process of the lowest priority spins": _spin_for,
+        }
         kind = ("--worker-class", "gthread", "--threads", "4")
         server = stack.enter_context(Gunicorn(folder, *kind, workers=options.workers))
         server.get("/metrics")
         load = stack.enter_context(SteadyLoad(server, options.rate))
         time.sleep(WARM_UP)
-        quiet, busy, runs = [], [], 0
-        for _ in range(max(1, options.rounds // 5)):
-            began = time.monotonic()
-            time.sleep(options.seconds)
-            middle = time.monotonic()
-            while time.monotonic() < middle + options.seconds:
-                evaluate_in_child(job)
-                runs += 1
-            ended = time.monotonic()
-            quiet.append(_percentiles(load, began, middle))
-            busy.append(_percentiles(load, middle, ended))
-    without, meanwhile = (
-        [median(part) for part in zip(*one, strict=True)] for one in (quiet, busy)
-    )
-    rows = [
-        ("without an evaluation", *without, "-", "-"),
-        (f"during {runs} evaluations", *meanwhile, meanwhile[2] / without[2], LIMIT_P99),
-    ]
-    title = f"ms of {options.rate:g} requests per second to {options.workers} workers"
-    print_table(title, ("", "p50", "p95", "p99", "p99 of that without", "at most"), rows)
+        found: dict[str, list[Percentiles]] = {name: [] for name in meanwhile}
+        for _ in range(max(1, options.rounds // 3)):
+            for name, work in meanwhile.items():
+                began = time.monotonic()
+                work(options.seconds)
+                found[name].append(_percentiles(load, began, time.monotonic()))
+    medians = {name: [*map(median, zip(*some, strict=True))] for name, some in found.items()}
+    quiet = medians["nothing else runs"][-1]
+    rows = [(name, *some, some[-1] / quiet) for name, some in medians.items()]
+    title = f"ms of {options.rate:g} requests per second to {options.workers} workers; p99 at most"
+    heads = ("while", "p50", "p95", "p99", "p99 in times of the first")
+    print_table(f"{title} {LIMIT_P99} times the first", heads, rows)
 
 
-def _percentiles(load: SteadyLoad, start: float, end: float) -> tuple[float, float, float]:
+def _evaluate_for(seconds: float, *, job: Job) -> None:
+    began = time.monotonic()
+    while time.monotonic() < began + seconds:
+        evaluate_in_child(job)
+
+
+def _spin_for(seconds: float) -> None:
+    process = subprocess.Popen([sys.executable, "-c", SPIN])
+    time.sleep(seconds)
+    process.kill()
+    process.wait()
+
+
+def _percentiles(load: SteadyLoad, start: float, end: float) -> Percentiles:
     found = quantiles([one.latency * 1e3 for one in load.between(start, end)], n=100)
     return found[49], found[94], found[98]
 
