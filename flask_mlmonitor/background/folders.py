@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,21 @@ class Folders:
         """Return a new folder for a test."""
         data = Path(tempfile.mkdtemp(prefix="mlmonitor-"))
         return cls(data, _store_in(data))
+
+    def first_in_interval(self, name: str, interval: float) -> bool:
+        """Return whether this is the first call for *name* on this host in the current interval.
+
+        The one whose file could be made is the first; earlier intervals' files go.
+        """
+        stamp = self.data / f"{name}-{int(time.time() / interval)}.once"
+        try:
+            os.close(os.open(stamp, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return False
+        for path in self.data.glob(f"{name}-*.once"):
+            if path != stamp:
+                path.unlink(missing_ok=True)
+        return True
 
 
 def check_folders(settings: Settings) -> None:

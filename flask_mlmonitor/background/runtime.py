@@ -1,6 +1,7 @@
 """What one process keeps for one data folder: journal, counters, store, and the thread."""
 
 import atexit
+import contextlib
 import os
 import shutil
 import sys
@@ -118,21 +119,6 @@ class Runtime:
         else:
             self._start_loops()
 
-    def first_in_interval(self, name: str, interval: float) -> bool:
-        """Return whether this is the first call for *name* on this host in the current interval.
-
-        The one whose file could be made is the first; earlier intervals' files go.
-        """
-        stamp = self.folders.data / f"{name}-{int(time.time() / interval)}.once"
-        try:
-            os.close(os.open(stamp, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            return False
-        for path in self.folders.data.glob(f"{name}-*.once"):
-            if path != stamp:
-                path.unlink(missing_ok=True)
-        return True
-
     def flush(self, timeout: float) -> bool:
         """Move what is journaled to the store, or wait until the elected process has.
 
@@ -221,6 +207,8 @@ class Runtime:
         with self.faults.guard("journal"):
             self.journal.sync()
         self._drops.tell_end()
+        with contextlib.suppress(OSError):
+            self.database.exists()  # from now on it is away when it is not there
         return False
 
     def waits_for(self, moment: float) -> bool:
@@ -230,8 +218,9 @@ class Runtime:
 
     def _evaluate(self) -> bool:
         if self._drains and self.election.win():
-            for schedule in list(self.schedules.values()):
-                schedule.turn()
+            with contextlib.suppress(StoreError):  # the drain tells of a store that is away
+                for schedule in list(self.schedules.values()):
+                    schedule.turn()
         return False
 
     def _turn(self) -> bool:

@@ -1,5 +1,6 @@
 """What an export has columns for, and what stands in them."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -102,7 +103,8 @@ def moment(seconds: float) -> str:
     ('2026-05-28T20:26:40.500000+00:00', '-100000000000.0')
     """
     try:
-        return (_EPOCH + timedelta(seconds=seconds)).isoformat()
+        # Never rounded up: --since with a time that was exported finds that prediction.
+        return (_EPOCH + timedelta(microseconds=math.floor(seconds * 1e6))).isoformat()
     except OverflowError:
         return repr(seconds)
 

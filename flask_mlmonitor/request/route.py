@@ -96,7 +96,7 @@ class Route:
 
     def warn(self, latency: float) -> None:
         """Log a slow prediction, unless this host did in the current interval."""
-        if self.runtime.first_in_interval("slow", self._interval):
+        if self.runtime.folders.first_in_interval("slow", self._interval):
             LOGGER.warning(
                 "A prediction of %s %s took %.3f s, more than %.3f s. Others in this interval are "
                 "counted in the latency histogram, not logged.",
@@ -107,7 +107,7 @@ class Route:
         """Log what a view or its fallback raised, unless this host did in this interval."""
         with self.faults.guard("request"):
             kind = type(error).__name__
-            if self.runtime.first_in_interval(f"{self.owner.model}-{kind}", self._interval):
+            if self.runtime.folders.first_in_interval(f"{self.owner.model}-{kind}", self._interval):
                 shown = self.faults.shown(error)
                 LOGGER.warning("%s %s failed; %s.", *self.owner, what, exc_info=shown)
 

@@ -456,16 +456,16 @@ def test_one_process_of_a_host_is_first_in_an_interval(
 
     def first() -> bool:
         own = runtime_for(settings(), testing=False)
-        return own.first_in_interval("slow", 3600)
+        return own.folders.first_in_interval("slow", 3600)
 
     children = [Child(first) for _ in range(4)]
     told = [child.told for child in children]
     for child in children:
         child.kill()
     assert sorted(told) == [False] * 3 + [True]
-    assert not runtime.first_in_interval("slow", 3600)
-    assert runtime.first_in_interval("other", 3600)
-    assert runtime.first_in_interval("slow", 0.001)
+    assert not runtime.folders.first_in_interval("slow", 3600)
+    assert runtime.folders.first_in_interval("other", 3600)
+    assert runtime.folders.first_in_interval("slow", 0.001)
     assert len(list(folder.glob("slow-*.once"))) == 1
 
 

@@ -63,9 +63,9 @@ def gunicorn(
 
 
 def uwsgi(options: str, answering: int = 1, status: int = 0) -> Cell:
-    """Processes of uWSGI."""
+    """Processes of uWSGI; a worker that gets a second signal, as by Ctrl-C, dies at once."""
     fixed = f"uwsgi --http-socket 127.0.0.1:{{port}} --need-app --die-on-term --module {FACTORY} "
-    return Cell(fixed + options, INT, status, answering)
+    return Cell(fixed + options, TERM, status, answering)
 
 
 FLASK = f"flask --app {APP} run --port {{port}}"
