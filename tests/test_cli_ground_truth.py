@@ -9,6 +9,7 @@ import signal
 import subprocess
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -235,6 +236,8 @@ def test_a_death_in_the_middle(
     keys(fraud, 1)
     command = [*IMPORT, "-", "--format", "ndjson"]
     streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    # Who runs the tests in the background has them ignore Ctrl-C.
+    streams["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command, env=environment, text=True, **streams) as importing:
         assert importing.stdin is not None
         importing.stdin.write("".join(LINES[:3000]))
