@@ -72,7 +72,7 @@ def _of_feature(one: Evaluation, name: str) -> Iterator[tuple[Metric, float]]:
         yield CRITICAL_PSI, drift.psi.critical
     if drift.ks is not None:
         yield KS, drift.ks.score
-    if drift.chi_square is not None and drift.kind != "numeric":
+    if drift.chi_square is not None:
         yield CHI_SQUARE, drift.chi_square.score
     yield MISSING, quality.missing
     if drift.kind == "numeric":

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 import msgspec
 
-from flask_mlmonitor._quantities import per_day
+from flask_mlmonitor._quantities import Unreadable, per_day
 from flask_mlmonitor.clock import as_datetime, now
-from flask_mlmonitor.exceptions import BaselineError
+from flask_mlmonitor.exceptions import BaselineError, ConfigError
 from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.comparing import MIN_SAMPLES, FeatureDrift, compare, level_of
 from flask_mlmonitor.stats.features import FeatureBaseline, ReferenceScores
@@ -136,7 +136,7 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
         :param alarm_budget: how many false alarms are acceptable if such a comparison was made
             every hour, such as "1/month".
         :return: by feature, in the order of the training data.
-        :raises ValueError: for a budget that is none.
+        :raises ConfigError: for a budget that is none.
         """
         return self.drift_of(Frame(df), alarm_budget=alarm_budget)
 
@@ -156,9 +156,11 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
         """
         from flask_mlmonitor.stats.frames import count_source
 
-        alpha = level_of(
-            per_day(alarm_budget), features=len(self.columns), decisions=CHECKS_PER_DAY
-        )
+        try:
+            budget = per_day(alarm_budget)
+        except Unreadable as unreadable:
+            raise ConfigError("alarm_budget", alarm_budget, str(unreadable)) from None
+        alpha = level_of(budget, features=len(self.columns), decisions=CHECKS_PER_DAY)
         observed = count_source([column.bins for column in self.columns], source)
         return MappingProxyType(
             {

@@ -85,6 +85,13 @@ class WindowCounts(NamedTuple):
         extra = sum(one.operations.extra for one in rollups)
         return cls(n, features, _added(predictions) if predictions else None, extra)
 
+    @classmethod
+    def of_baseline(cls, baseline: Baseline) -> Self:
+        """Return the rows of the training data as if they were a window."""
+        features = {column.name: column.cells for column in baseline.columns}
+        prediction = baseline.prediction
+        return cls(baseline.n, features, None if prediction is None else prediction.cells)
+
 
 def judge(
     span: Span,
@@ -109,16 +116,9 @@ def judge(
         why = f"Not enough data: {n} predictions, {limits.min_samples} are needed."
         return unjudged(span, n, why)
     quality = {name: FeatureQuality.of(counts.features[name]) for name in baseline.feature_names}
-    drift = {
-        column.name: _compared(column.cells, counts.features[column.name], limits, level)
-        for column in baseline.columns
-    }
-    prediction_drift = None
-    if baseline.prediction is not None and counts.predictions is not None:
-        prediction_drift = _compared(baseline.prediction.cells, counts.predictions, limits, level)
+    drift = _beside(WindowCounts.of_baseline(baseline), counts, limits, level)
     second_drift = {} if second is None else _beside(second, counts, limits, level)
-    everything = drift if prediction_drift is None else {**drift, PREDICTION: prediction_drift}
-    moved = drifted(everything, second_drift)
+    moved = drifted(drift, second_drift)
     known = {} if before is None else before.since
     since = {name: known.get(name, span.end) for name in moved}
     return Evaluation(
@@ -129,15 +129,15 @@ def judge(
         end=span.end,
         n=n,
         status="incomplete" if span.lost else "complete",
-        drift=drift,
+        drift={name: drift[name] for name in baseline.feature_names},
         second_drift=second_drift,
-        prediction_drift=prediction_drift,
+        prediction_drift=drift.get(PREDICTION),
         quality=quality,
         extra=counts.extra / n,
         since=since,
         verdict=verdict_of(
             moved,
-            everything,
+            drift,
             _flaws(baseline, quality, limits, level),
             since,
             n=n,
@@ -155,15 +155,15 @@ def _added(parts: Sequence[FeatureCounts]) -> FeatureCounts:
 
 
 def _beside(
-    second: WindowCounts, counts: WindowCounts, limits: Limits, level: float
+    expected: WindowCounts, observed: WindowCounts, limits: Limits, level: float
 ) -> dict[str, FeatureDrift]:
-    """Return the drift between another window and this one."""
+    """Return the drift of each feature, and of the predictions under ``__prediction__``."""
     found = {
-        name: _compared(expected, counts.features[name], limits, level)
-        for name, expected in second.features.items()
+        name: _compared(counts, observed.features[name], limits, level)
+        for name, counts in expected.features.items()
     }
-    if second.predictions is not None and counts.predictions is not None:
-        found[PREDICTION] = _compared(second.predictions, counts.predictions, limits, level)
+    if expected.predictions is not None and observed.predictions is not None:
+        found[PREDICTION] = _compared(expected.predictions, observed.predictions, limits, level)
     return found
 
 

@@ -5,9 +5,7 @@ from typing import Any, NamedTuple
 
 from flask_mlmonitor.exceptions import NotEnoughData
 from flask_mlmonitor.stats.baseline import Baseline
-
-FEWEST: int = 200
-"""A baseline of fewer rows would call chance a drift."""
+from flask_mlmonitor.stats.comparing import MIN_SAMPLES
 
 
 class Example(NamedTuple):
@@ -29,7 +27,7 @@ def learned(examples: Iterable[Example], *, rows: int) -> Baseline:
     """
     import pandas as pd
 
-    needed = max(rows, FEWEST)
+    needed = max(rows, MIN_SAMPLES)  # else chance would be called a drift
     first = [example for example, _ in zip(examples, range(needed), strict=False)]
     if len(first) < needed:
         raise NotEnoughData(len(first), needed)
