@@ -7,14 +7,14 @@ all windows.
 """
 
 import math
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from flask_mlmonitor.exceptions import NotEnoughData
 from flask_mlmonitor.stats.columns import Floats
+from flask_mlmonitor.stats.pairs import Pair, pair_of
 
 RARE: Final = 5.0
 """The expected count below which the chi-square approximation is not to be trusted."""
@@ -71,7 +71,7 @@ def psi(
     """
     from scipy.special import chdtrc, chdtri, chndtr, chndtrix
 
-    pair = _pair(expected, observed)
+    pair = pair_of(expected, observed)
     p, q = _smoothed(pair.old, pair.n), _smoothed(pair.new, pair.m)
     score, spread, free = float((q - p) @ np.log(q / p)), pair.spread, len(p) - 1
     if not free:
@@ -105,7 +105,7 @@ def chi_square(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05)
     """
     from scipy.special import chdtrc, chdtri
 
-    pair = _pair(expected, observed)
+    pair = pair_of(expected, observed)
     r, c = _pooled(pair)
     free = len(r) - 1
     if not free:
@@ -131,7 +131,7 @@ def ks(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05) -> Dist
     """
     from scipy.special import kolmogi, kolmogorov
 
-    pair = _pair(expected, observed, ordered=True)
+    pair = pair_of(expected, observed, ordered=True)
     score = float(np.abs(pair.gaps).max())
     root = math.sqrt(pair.spread)
     return _distance(pair, score, kolmogi(alpha) * root, kolmogorov(score / root))
@@ -153,7 +153,7 @@ def jensen_shannon(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0
     """
     from scipy.special import chdtrc, chdtri, rel_entr
 
-    pair = _pair(expected, observed)
+    pair = pair_of(expected, observed)
     p, q = pair.old / pair.n, pair.new / pair.m
     middle = (p + q) / 2
     divergence = max(0.0, float((rel_entr(p, middle) + rel_entr(q, middle)).sum()) / 2)
@@ -193,7 +193,7 @@ def wasserstein(
 
     if not (scale > 0 and math.isfinite(scale)):
         raise ValueError(f"scale = {scale!r}: give a positive number")
-    pair = _pair(expected, observed, ordered=True)
+    pair = pair_of(expected, observed, ordered=True)
     places = np.asarray(positions, np.float64)
     ascending = np.isfinite(places).all() and (np.diff(places) >= 0).all()
     if places.shape != pair.old.shape or not ascending:
@@ -227,55 +227,12 @@ def _bridge_area(shares: Floats, widths: Floats) -> tuple[float, float]:
     return mean, float(weights @ product @ weights) - mean * mean
 
 
-class _Pair(NamedTuple):
-    """Two vectors of counts of the same cells, and their sums."""
-
-    old: Floats
-    new: Floats
-    n: float
-    m: float
-
-    @property
-    def spread(self) -> float:
-        return 1 / self.n + 1 / self.m
-
-    @property
-    def gaps(self) -> Floats:
-        """How far the distribution functions are apart at the end of each cell."""
-        gaps: Floats = np.cumsum(self.new) / self.m - np.cumsum(self.old) / self.n
-        return gaps
-
-
-def _pair(expected: ArrayLike, observed: ArrayLike, *, ordered: bool = False) -> _Pair:
-    """Return both sides, without the cells that are empty in both unless their order matters."""
-    (old, n), (new, m) = _side("expected", expected), _side("observed", observed)
-    if old.shape != new.shape:
-        raise ValueError(f"{len(old)} cells expected, {len(new)} observed: count both in the same")
-    if not (n and m):
-        raise NotEnoughData(0, 1)
-    if ordered:
-        return _Pair(old, new, n, m)
-    filled = (old + new) > 0
-    return _Pair(old[filled], new[filled], n, m)
-
-
-def _side(name: str, counts: ArrayLike) -> tuple[Floats, float]:
-    given = np.asarray(counts)
-    if given.ndim != 1 or given.dtype.kind not in "iuf":
-        raise ValueError(f"{name} = {counts!r}: give a list of counts")
-    side: Floats = given.astype(np.float64)
-    total = float(side.sum())
-    if not (math.isfinite(total) and side.min(initial=0) >= 0):
-        raise ValueError(f"{name} = {counts!r}: give counts of at least 0")
-    return side, total
-
-
 def _smoothed(counts: Floats, total: float) -> Floats:
     smoothed: Floats = (counts + 0.5) / (total + 0.5 * len(counts))
     return smoothed
 
 
-def _pooled(pair: _Pair) -> tuple[Floats, Floats]:
+def _pooled(pair: Pair) -> tuple[Floats, Floats]:
     """Return both sides with the rare cells as one, which takes in more while it is rare itself."""
     old, new = pair.old, pair.new
     both = old + new
@@ -295,7 +252,7 @@ def _pooled(pair: _Pair) -> tuple[Floats, Floats]:
     )
 
 
-def _distance(pair: _Pair, score: float, critical: float, p_value: float) -> Distance:
+def _distance(pair: Pair, score: float, critical: float, p_value: float) -> Distance:
     return Distance(
         score=float(score),
         critical=float(critical),
