@@ -1,6 +1,7 @@
 """`flask mlmonitor drift`: two files, no app."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,18 @@ def test_one_word_among_numbers_is_one_invalid_value(files: dict[str, Path]) -> 
     files["same"].write_text("\n".join(lines))
 
     assert told(files["train"], files["same"])["age"]["status"] == "stable"
+
+
+def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
+    """The table of the how-to page is that of the data of its Python."""
+    page = (Path(__file__).parents[1] / "docs/how-to/drift-offline.md").read_text(encoding="utf-8")
+    _, shown, python, *_ = re.findall(r"^```\w+\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    data: dict[str, Any] = {}
+    exec(python, data)
+    for name, frame in (("train", data["train"]), ("production", data["now"])):
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+
+    assert run(tmp_path / "train.csv", tmp_path / "production.csv").stdout == shown
 
 
 def test_few_rows_are_said(files: dict[str, Path]) -> None:
