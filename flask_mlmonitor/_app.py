@@ -13,6 +13,7 @@ from typing import Final, TypeVar, cast
 from flask import Flask, Request, current_app
 
 from flask_mlmonitor.background.runtime import Runtime, runtime_for
+from flask_mlmonitor.background.schedule import Schedule
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError, one_of
@@ -47,6 +48,7 @@ class AppState:
 
     :param registered: models without a route.
     :param routed: returns the models of the app's monitored views.
+    :param schedule: returns when the app's models are evaluated, by whichever process is elected.
     :param problem: why the monitor could not start, if it could not.
     """
 
@@ -56,6 +58,7 @@ class AppState:
     settings: Settings
     registered: Sequence[Declaration]
     routed: Callable[[], Iterable[Declaration]]
+    schedule: Callable[["AppState", Runtime], Schedule]
     authorize: Authorize | None = None
     problem: str | None = None
     _undeclared: dict[tuple[str, str], Declaration] = field(default_factory=dict)
@@ -78,11 +81,13 @@ class AppState:
                 testing = app is not None and app.testing
                 self._built = {}
                 try:
-                    self._runtime = runtime_for(self.settings, testing=testing)
+                    runtime = runtime_for(self.settings, testing=testing)
                 except Exception as error:
                     self.problem = str(error)
                     raise
                 self.problem = None
+                runtime.schedules.setdefault(self.name, self.schedule(self, runtime))
+                self._runtime = runtime
             return self._runtime
 
     def built(self, key: K, make: Callable[["AppState", K], T]) -> T:

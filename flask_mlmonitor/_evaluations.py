@@ -8,6 +8,7 @@ from typing import Final
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState, load_baseline
 from flask_mlmonitor.background.evaluator import Subject, evaluate
+from flask_mlmonitor.background.runtime import Runtime
 from flask_mlmonitor.background.schedule import Schedule
 from flask_mlmonitor.clock import now
 from flask_mlmonitor.exceptions import ConfigError
@@ -41,9 +42,8 @@ def subjects_of(state: AppState) -> list[Subject]:
     return subjects
 
 
-def schedule_of(state: AppState) -> Schedule:
+def schedule_of(state: AppState, runtime: Runtime) -> Schedule:
     """Return the schedule of the app's evaluations."""
-    runtime = state.runtime
     return Schedule(
         state.name,
         runtime.database,

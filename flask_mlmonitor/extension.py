@@ -92,6 +92,7 @@ class MLMonitor:
             settings,
             self._registered,
             lambda: _declared_by(reference()),
+            schedule_of,
             self._authorize,
         )
         for declaration in self._early:
@@ -363,6 +364,5 @@ def _open(state: AppState) -> None:
         for declaration in state.declarations():
             route_of(state, declaration)
             TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))
-        runtime.schedules.setdefault(state.name, schedule_of(state))
         for endpoint in endpoints_of(state.app()):
             prepare(state, endpoint)

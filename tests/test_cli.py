@@ -176,6 +176,15 @@ def test_a_worker(
     election.resign()
 
 
+def test_a_process_that_answers_no_request_evaluates_too(
+    make_service: "MakeService", production: dict[str, Any]
+) -> None:
+    """A worker may be elected: then the app's models are its to evaluate."""
+    service = make_service(**production)
+
+    assert list(service.runtime.schedules) == ["shop"]
+
+
 def stored(service: "Service") -> int:
     """Return how many predictions are in the store, moving none."""
     samples = json.loads(run(service, "status", "--json").output)["models"]

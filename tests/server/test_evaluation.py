@@ -53,11 +53,13 @@ def runs(folder: Path) -> dict[float, list[tuple[str, int]]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_one_of_all_processes_evaluates_and_is_replaced(serve: Serve) -> None:
+@pytest.mark.parametrize("background", ["thread", "external"])
+def test_one_of_all_processes_evaluates_and_is_replaced(serve: Serve, background: str) -> None:
     """Four web workers and two workers: one result for each window and tick, whoever dies."""
-    server = serve(workers=4, settings=SETTINGS)
+    settings = {**SETTINGS, "MLMONITOR_BACKGROUND": background}
+    server = serve(workers=4, settings=settings)
     predict(server, 100)
-    with worker(server.folder, SETTINGS), worker(server.folder, SETTINGS):
+    with worker(server.folder, settings), worker(server.folder, settings):
         wait_until(lambda: bool(runs(server.folder)), "a first evaluation", TICK + 20)
         first = runs(server.folder)
         predict(server, 100)
