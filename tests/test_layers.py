@@ -14,6 +14,7 @@ LEVELS = (
     {"exceptions", "signals", "records", "clock", "forks"}
     | {"_folders", "_quantities", "_parsers", "_keys"},
     {"config", "stats"},
+    {"alerts"},
     {"drift", "journal", "counters", "store"},
     {"background"},
     {"_app"},
