@@ -40,6 +40,8 @@ class Mail(Channel):
 
     :param url: ``smtp://`` or ``smtps://user:password@host:port``; the sender is ``?from=``, else
         the user where that is an address, else a name in the domain of the first recipient.
+    :ivar sender: whom the mail comes from.
+    :ivar port: of the server.
     """
 
     def __init__(self, url: str, recipients: Sequence[str]) -> None:
@@ -50,15 +52,15 @@ class Mail(Channel):
         self._user = unquote(parts.username or "")
         self._password = unquote(parts.password or "")
         default = _SUBMISSION if self._user and not self._tls else _PORTS[parts.scheme]
-        self._port = parts.port or default
+        self.port = parts.port or default
         self._recipients = tuple(recipients)
         given = parse_qs(parts.query).get("from", [self._user])[0]
         domain = recipients[0].rpartition("@")[2]
-        self._sender = given if "@" in given else f"mlmonitor@{domain}"
+        self.sender = given if "@" in given else f"mlmonitor@{domain}"
 
     def send(self, notification: Notification, timeout: float) -> Outcome:
         """Send the mail to all recipients at once."""
-        message = compose(notification, self._sender, self._recipients)
+        message = compose(notification, self.sender, self._recipients)
         progress = _Progress()
         with Leash(timeout) as leash:
             try:
@@ -70,14 +72,15 @@ class Mail(Channel):
             except smtplib.SMTPNotSupportedError as error:
                 return Outcome("clientError", detail=told(str(error), self._secrets))
             except (OSError, smtplib.SMTPException) as error:
-                detail = told(str(error) or type(error).__name__, self._secrets)
+                why = getattr(error, "strerror", None) or error
+                detail = told(str(why) or type(error).__name__, self._secrets)
                 return Outcome("noAnswer", retry=True, taken=progress.sending, detail=detail)
 
     def _deliver(
         self, message: EmailMessage, leash: Leash, progress: "_Progress"
     ) -> dict[str, tuple[int, bytes]]:
         context = ssl.create_default_context()
-        name = self._sender.rpartition("@")[2]
+        name = self.sender.rpartition("@")[2]
         if self._tls:
             server: _Plain = _Secure(timeout=READ_SECONDS, local_hostname=name, context=context)
         else:
@@ -86,7 +89,7 @@ class Mail(Channel):
         try:
             # TLS is checked against the name that connect() alone does not keep.
             server._host = self._host  # type: ignore[attr-defined]
-            server.connect(self._host, self._port)
+            server.connect(self._host, self.port)
             server.ehlo_or_helo_if_needed()
             encrypted = self._tls
             if not encrypted and server.has_extn("starttls"):
@@ -95,7 +98,9 @@ class Mail(Channel):
                 encrypted = True
             if self._user:
                 if not encrypted and not _is_here(self._host):
-                    raise smtplib.SMTPNotSupportedError("no TLS, so the password is not sent")
+                    raise smtplib.SMTPNotSupportedError(
+                        "the server offers no TLS: the password is not sent"
+                    )
                 server.login(self._user, self._password)
             progress.sending = True
             return server.send_message(message)
