@@ -251,7 +251,11 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
         ),
         Key("EMAIL_TO", Kind("list of addresses", read.emails), "", "Who gets the e-mails."),
         _secret("WEBHOOK_URL", _WEB_URL, "Where alerts are posted as JSON."),
-        _secret("WEBHOOK_SECRET", _TOKEN, "The key that signs what is posted there."),
+        _secret(
+            "WEBHOOK_SECRET",
+            Kind("text, or `whsec_` and Base64", read.signing_key),
+            "The key that signs what is posted there.",
+        ),
         _secret("ALERTMANAGER_URL", _WEB_URL, "The Alertmanager that gets the alerts."),
         Key(
             "APPRISE_URLS",

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, delete, func, select, tuple_
+from sqlalchemy import Table, case, delete, func, select, tuple_
 
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
@@ -12,7 +12,9 @@ CHUNK: Final = 1000
 """Rows deleted in one transaction: what the drain may have to wait for."""
 
 OUTBOX_SECONDS: Final = 7 * DAY
-"""How long messages are shown, and how long those wait whose channel is not there any more."""
+"""How long messages are kept; those wait no longer whose channel is not there any more."""
+INCIDENT_SECONDS: Final = 90 * DAY
+"""How long it is known who was told of an incident, so that its end is told to them."""
 
 _AGES: Final = (
     ("pending_ground_truth", tables.pending_ground_truth, tables.pending_ground_truth.c.received),
@@ -75,8 +77,10 @@ def outlived(database: Database, before: float) -> list[Deletion]:
 def worn_out(now: float) -> list[Deletion]:
     """Return the deletions of old messages, and of old rollups that the next level contains."""
     column = tables.rollups.c
-    old = tables.outbox.c.created < now - OUTBOX_SECONDS
-    return [Deletion("outbox", tables.outbox, (old,))] + [
+    outbox = tables.outbox.c
+    told = (outbox.state == "delivered") & (outbox.action == "trigger")
+    kept = case((told, INCIDENT_SECONDS), else_=OUTBOX_SECONDS)
+    return [Deletion("outbox", tables.outbox, (outbox.created < now - kept,))] + [
         Deletion(
             "rollups",
             tables.rollups,
