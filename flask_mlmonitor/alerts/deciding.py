@@ -42,6 +42,7 @@ class Memory(NamedTuple):
 class Decision(NamedTuple):
     """What has changed, to be stored in one transaction.
 
+    :param time: of the look, in seconds since the epoch.
     :param series: by fingerprint.
     :param groups: by key; ``None`` for one that is over.
     :param silences: those that are new.
@@ -50,6 +51,7 @@ class Decision(NamedTuple):
     :param notifications: for the outbox.
     """
 
+    time: float
     series: Mapping[str, Series]
     groups: Mapping[str, Group | None]
     silences: Sequence[Silence]
@@ -82,6 +84,7 @@ def decide(
     quiet = [silence for silence in (*memory.silences, *silences) if now < silence.until]
     groups, notifications = look.told(app, quiet)
     return Decision(
+        time=now,
         series={key: one for key, one in look.series.items() if one != memory.series.get(key)},
         groups=groups,
         silences=silences,
