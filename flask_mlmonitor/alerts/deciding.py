@@ -189,7 +189,7 @@ def _members(
         open=alerts,
         silenced={alert.id for alert in alerts if any(one.covers(alert, now) for one in silences)},
         acknowledged={one.id for one in own if one.acknowledged},
-        flapping={one.alert.id for one in happened if one.event == "flapping"},
+        flapping={one.id for one in own if one.flapping},
         ended=[one for one in happened if one.event == "resolved"],
     )
 

@@ -16,7 +16,10 @@ from flask_mlmonitor.clock import as_datetime
 TOLD: Final = 10
 """How many alerts a message names; of more it says how many."""
 GATHER_SECONDS: Final = 300.0
-"""How long further alerts of a group that was told of wait for each other."""
+"""How long further alerts wait for each other after a message; after each of these, twice as long.
+
+So where features begin to drift one by one, the first are told of soon, and all are in the end.
+"""
 LONGEST_KEY: Final = 255
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "critical")
 
@@ -30,6 +33,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param told: the severity of each alert at that time, by id.
     :param resolved: of those told of, the worst that have ended since.
     :param ended: how many have.
+    :param joined: how many messages were about further alerts.
+    :param flapping: whether people were told that it comes and goes.
     """
 
     key: str
@@ -42,6 +47,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     told: Mapping[str, Severity] = {}
     resolved: tuple[Alert, ...] = ()
     ended: int = 0
+    joined: int = 0
+    flapping: bool = False
 
 
 class Members(NamedTuple):
@@ -50,7 +57,7 @@ class Members(NamedTuple):
     :param open: all that have fired and are not over.
     :param silenced: ids of those among them of which nobody wants to be told.
     :param acknowledged: ids of those that somebody knows of.
-    :param flapping: ids of those that are held from now on.
+    :param flapping: ids of those that are held because they come and go.
     :param ended: those that are over.
     """
 
@@ -102,6 +109,8 @@ def tell(
         told=kept | {alert.id: alert.severity for alert in members.heard},
         resolved=(),
         ended=0,
+        joined=group.joined + (reason == "changed"),
+        flapping=group.flapping or reason == "flapping",
     )
     return told, message
 
@@ -127,21 +136,14 @@ def _reason(group: Group, members: Members, now: float, repeat: float) -> Reason
         return None
     if SEVERITIES.index(heard[0].severity) > SEVERITIES.index(group.severity):
         return "escalated"
-    if any(alert.id in members.flapping for alert in heard):
+    if not group.flapping and any(alert.id in members.flapping for alert in heard):
         return "flapping"
     waited = now - group.sent
-    if waited >= GATHER_SECONDS:
-        if any(_raised(group, alert) for alert in heard):
-            return "escalated"
-        if any(alert.id not in group.told for alert in heard):
-            return "changed"
+    joined = any(alert.id not in group.told for alert in heard)
+    if joined and waited >= min(repeat, GATHER_SECONDS * 2**group.joined):
+        return "changed"
     known = all(alert.id in members.acknowledged for alert in heard)
     return "repeated" if waited >= repeat and not known else None
-
-
-def _raised(group: Group, alert: Alert) -> bool:
-    before = group.told.get(alert.id, alert.severity)
-    return SEVERITIES.index(alert.severity) > SEVERITIES.index(before)
 
 
 def _with_ended(group: Group, ended: Sequence[Transition]) -> Group:
