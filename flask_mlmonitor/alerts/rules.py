@@ -128,6 +128,18 @@ RULES: Final = (
         relative=_DROPS,
     ),
     Rule(
+        name="concept_drift",
+        family="concept_drift",
+        title="Concept drift",
+        says="The model errs more often than its own scores let expect, by {value}; the limit is "
+        "{threshold}.",
+        unit="share",
+        series="ml_concept_drift_status",
+        source="truth",
+        warning="ACCURACY_DROP_WARNING",
+        critical="ACCURACY_DROP_CRITICAL",
+    ),
+    Rule(
         name="data_drift",
         family="data_drift",
         title="Drift of a feature",

@@ -17,8 +17,7 @@ def sentence(rule: str, value: float, threshold: float, feature: str | None = No
     """
     found = RULE[rule]
     say = UNITS[found.unit]
-    words = found.says.format(feature=feature, value=say(value), threshold=say(threshold))
-    return words[0].upper() + words[1:]
+    return found.says.format(feature=feature, value=say(value), threshold=say(threshold))
 
 
 def _seconds(value: float) -> str:

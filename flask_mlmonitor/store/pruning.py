@@ -1,4 +1,4 @@
-"""What goes when its time is over: rows by the retention, rollups whose level is not kept."""
+"""What goes when its time is over: rows by the retention, old rollups and old messages."""
 
 from typing import Any, Final, NamedTuple
 
@@ -6,10 +6,16 @@ from sqlalchemy import Table, delete, func, select, tuple_
 
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.levels import KEPT_SECONDS, first_kept
+from flask_mlmonitor.store.levels import DAY, KEPT_SECONDS, first_kept
 
 CHUNK: Final = 1000
 """Rows deleted in one transaction: what the drain may have to wait for."""
+
+OUTBOX_SECONDS: Final = 7 * DAY
+"""How long messages are shown, and how long those wait whose channel is not there any more."""
+
+HISTORY_SECONDS: Final = 90 * DAY
+"""How long it is known what happened to alerts, and when retraining was recommended."""
 
 _AGES: Final = (
     ("pending_ground_truth", tables.pending_ground_truth, tables.pending_ground_truth.c.received),
@@ -70,9 +76,19 @@ def outlived(database: Database, before: float) -> list[Deletion]:
 
 
 def worn_out(now: float) -> list[Deletion]:
-    """Return the deletions of rollups that are contained in the next level, and old."""
+    """Return the deletions of what has an age of its own, whatever the retention.
+
+    Those are messages, histories, and rollups that the next level contains.
+    """
     column = tables.rollups.c
+    ages = (
+        (tables.outbox, tables.outbox.c.created, OUTBOX_SECONDS),
+        (tables.alert_history, tables.alert_history.c.time, HISTORY_SECONDS),
+        (tables.retraining_history, tables.retraining_history.c.time, HISTORY_SECONDS),
+    )
     return [
+        Deletion(table.name, table, (time < now - seconds,)) for table, time, seconds in ages
+    ] + [
         Deletion(
             "rollups",
             tables.rollups,

@@ -40,7 +40,7 @@ class Told:
         over = [Transition("resolved", one, why) for one in ended]
         found: Any = {"open": alerts, "ended": over, **members}
         self.group, self.message = tell(self.group or EMPTY, Members(**found), NOON + time, REPEAT)
-        return self.message and self.message.reason
+        return None if self.message is None else self.message.reason
 
     @property
     def said(self) -> Notification:

@@ -19,7 +19,7 @@ SECONDS = 300.0
 
 def rollup(bounds: tuple[float, ...] = BOUNDS, slow: int = 0, **rows: int) -> Rollup:
     """Count requests of these statuses: *slow* of them took three seconds, the others 50 ms."""
-    served = []
+    served: list[Served] = []
     for status, number in rows.items():
         for _ in range(number):
             latency = 3.0 if len(served) < slow else 0.05

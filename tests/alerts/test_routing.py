@@ -11,7 +11,7 @@ from tests.alerts.making import MODEL, NOON, VERSION, settings
 
 ALL = {
     "SLACK_WEBHOOK_URL": "https://slack.test/1",
-    "PAGERDUTY_ROUTING_KEY": "a key",
+    "PAGERDUTY_ROUTING_KEY": "a-key",
     "SMTP_URL": "smtp://mail.test",
     "EMAIL_TO": "a@mail.test",
 }

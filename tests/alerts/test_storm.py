@@ -65,7 +65,8 @@ def told(
     features: int, shares: Shares, decisions: int = DECISIONS
 ) -> tuple[list[Notification], Memory]:
     """Return the messages that these evaluations are worth, and what is known in the end."""
-    memory, messages = Memory(), []
+    memory = Memory()
+    messages: list[Notification] = []
     for evaluation in evaluations(features, shares, decisions):
         decision = decide(
             memory,
