@@ -46,6 +46,7 @@ _BEFORE: Final = (
     .order_by(_EVALUATIONS.end.desc())
     .limit(1)
 )
+_ONE: Final = literal_column("1")  # as the index says it
 _LOST: Final = select(func.sum(_GAPS.count)).where(
     _GAPS.start < bindparam("before"), _GAPS.end >= bindparam("since")
 )
@@ -135,7 +136,7 @@ def read_latest_measured(database: Database) -> list[Evaluation]:
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    return _last(database, literal_column("measured = 1"))
+    return _last(database, _EVALUATIONS.measured == _ONE)
 
 
 def read_history(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import reduce
-from math import inf
+from math import ceil
 from operator import add
 from typing import Any, Final, NamedTuple
 
@@ -11,18 +11,16 @@ from sqlalchemy import bindparam, select
 from flask_mlmonitor.stats.truth import TruthLayout, TruthSums
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import BINARY, Database
+from flask_mlmonitor.store.horizons import HORIZON
 from flask_mlmonitor.store.levels import HOUR, floor
 from flask_mlmonitor.store.truth_rows import add_up
 
-_column, _horizon = tables.truth_hours.c, tables.horizons.c
+_column = tables.truth_hours.c
 _HOURS: Final = (
     select(_column.hour, _column.token, _column.summed, _column.layout, _column.sums)
     .where(_column.model == bindparam("m"), _column.version == bindparam("v"))
     .where(_column.hour >= bindparam("first"), _column.hour < bindparam("end"))
     .order_by(_column.hour)
-)
-_HORIZON: Final = select(_horizon.time).where(
-    _horizon.model == bindparam("m"), _horizon.version == bindparam("v")
 )
 
 
@@ -66,11 +64,11 @@ def read_truth(
     :raises StoreUnavailable: when the store does not answer.
     """
     this = {"m": model, "v": version}
-    bounds = {"first": floor(start, HOUR), "end": end}
+    bounds = {"first": floor(start, HOUR), "end": ceil(end)}
     found: list[tuple[int, TruthSums]] = []
     left_out = []
     with database.reading() as connection:
-        horizon = connection.execute(_HORIZON, this).scalar() or -inf
+        horizon = connection.execute(HORIZON, this).scalar_one()
         stored = connection.execute(
             _HOURS, {**this, **bounds}, execution_options={BINARY: True}
         ).all()
