@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     bindparam,
     delete,
     func,
@@ -46,7 +47,7 @@ _BEFORE: Final = (
     .order_by(_EVALUATIONS.end.desc())
     .limit(1)
 )
-_ONE: Final = literal_column("1")  # as the index says it
+_ONE: Final = literal_column("1", Integer())  # as the index says it
 _LOST: Final = select(func.sum(_GAPS.count)).where(
     _GAPS.start < bindparam("before"), _GAPS.end >= bindparam("since")
 )
