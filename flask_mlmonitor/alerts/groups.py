@@ -93,20 +93,20 @@ def tell(
     :param repeat: after how many seconds an alert that lasts is told again.
     :return: no group where there is nothing to remember: it is over, or nobody was told of it.
     """
-    group = _with_ended(group, members.ended)
-    reason = _reason(group, members, now, repeat)
+    group, heard = _with_ended(group, members.ended), members.heard
+    reason = _reason(group, members, heard, now, repeat)
     if reason == "resolved":
         return None, _end(group, members, now)
     if reason is None:
         return (None if group.sent is None else group), None
-    message = _message(group, reason, members.heard, now)
+    message = _message(group, reason, heard, now)
     kept = {alert.id: alert.severity for alert in members.open if alert.id in group.told}
     told = replace(
         group,
         sent=now,
         severity=message.severity,
         worst=max(group.worst, message.severity, key=SEVERITIES.index),
-        told=kept | {alert.id: alert.severity for alert in members.heard},
+        told=kept | {alert.id: alert.severity for alert in heard},
         resolved=(),
         ended=0,
         joined=group.joined + (reason == "changed"),
@@ -126,8 +126,9 @@ def _excess(alert: Alert) -> float:
     return above / below if below else above
 
 
-def _reason(group: Group, members: Members, now: float, repeat: float) -> Reason | None:
-    heard = members.heard
+def _reason(
+    group: Group, members: Members, heard: Sequence[Alert], now: float, repeat: float
+) -> Reason | None:
     if group.sent is None:
         return "new" if heard else None
     if not members.open:

@@ -1,6 +1,7 @@
 """One figure's alert as it is kept from one reading to the next."""
 
 import hashlib
+from functools import lru_cache
 from typing import Literal, Self
 
 import msgspec
@@ -89,6 +90,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+@lru_cache(maxsize=10_000)  # the same figures are read again and again
 def fingerprint(rule: str, model: str, version: str, feature: str | None) -> str:
     """Return what names a figure.
 

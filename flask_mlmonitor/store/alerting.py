@@ -149,19 +149,19 @@ def _holds(connection: Connection, lease: Lease) -> bool:
 
 
 def _read_memory(connection: Connection, app: str) -> Memory:
-    def texts(table: Table, column: str) -> Iterable[str]:
-        query = select(table.c[column]).where(table.c.app == app)
-        return connection.execute(query).scalars()
+    def rows(table: Table, *columns: str) -> Iterable[Any]:
+        query = select(*(table.c[name] for name in columns)).where(table.c.app == app)
+        return connection.execute(query)
 
-    series = map(_series, texts(tables.alerts, "series"))
-    groups = map(_group, texts(tables.alert_groups, "told"))
-    versions = tables.alert_versions.c
-    seen = connection.execute(select(versions.model, versions.version).where(versions.app == app))
+    series = rows(tables.alerts, "fingerprint", "series")
+    groups = rows(tables.alert_groups, "key", "told")
+    silences = rows(tables.silences, "silence")
+    versions = rows(tables.alert_versions, "model", "version")
     return Memory(
-        series={one.fingerprint: one for one in series},
-        groups={group.key: group for group in groups},
-        silences=[_silence(text) for text in texts(tables.silences, "silence")],
-        versions={(model, version) for model, version in seen},
+        series={fingerprint: _series(text) for fingerprint, text in series},
+        groups={key: _group(text) for key, text in groups},
+        silences=[_silence(text) for (text,) in silences],
+        versions={(model, version) for model, version in versions},
     )
 
 
