@@ -1,4 +1,4 @@
-"""What goes when its time is over: rows by the retention, rollups whose level is not kept."""
+"""What goes when its time is over: rows by the retention, old rollups and old messages."""
 
 from typing import Any, Final, NamedTuple
 
@@ -6,10 +6,13 @@ from sqlalchemy import Table, delete, func, select, tuple_
 
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.levels import KEPT_SECONDS, first_kept
+from flask_mlmonitor.store.levels import DAY, KEPT_SECONDS, first_kept
 
 CHUNK: Final = 1000
 """Rows deleted in one transaction: what the drain may have to wait for."""
+
+OUTBOX_SECONDS: Final = 7 * DAY
+"""How long messages are shown, and how long those wait whose channel is not there any more."""
 
 _AGES: Final = (
     ("pending_ground_truth", tables.pending_ground_truth, tables.pending_ground_truth.c.received),
@@ -70,9 +73,10 @@ def outlived(database: Database, before: float) -> list[Deletion]:
 
 
 def worn_out(now: float) -> list[Deletion]:
-    """Return the deletions of rollups that are contained in the next level, and old."""
+    """Return the deletions of old messages, and of old rollups that the next level contains."""
     column = tables.rollups.c
-    return [
+    old = tables.outbox.c.created < now - OUTBOX_SECONDS
+    return [Deletion("outbox", tables.outbox, (old,))] + [
         Deletion(
             "rollups",
             tables.rollups,
