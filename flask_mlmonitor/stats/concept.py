@@ -23,6 +23,7 @@ from flask_mlmonitor.stats.mistakes import (
     Reference,
     by_absolute_error,
     by_accuracy,
+    by_classes,
     by_scores,
 )
 from flask_mlmonitor.stats.page_hinkley import page_hinkley, threshold
@@ -86,9 +87,10 @@ def judge_concept(
     expectation = _expectation(window, calibration, baseline, min_samples)
     if expectation is None:
         return None
-    found, net = expectation.of([window]), expectation.net([window])
+    found = expectation.of([window])
     if found.n < max(1, min_samples):
         return ConceptDrift(status="not_enough_data", reference=found.reference, n=int(found.n))
+    net = expectation.net([window])
     drop = abs(found.gap()) if _side(found, level) * _side(net, level) > 0 else 0.0
     change = _change(expectation.of([one for _, one in hours]), level, drop_warning)
     if change.recent is not None:
@@ -147,7 +149,7 @@ class _Change(NamedTuple):
 
 def _change(found: Mistakes, level: float, drop: float) -> _Change:
     """Run the detector over the hours; half of a drop that matters is let pass."""
-    hours = np.count_nonzero(found.rows)
+    hours = int(np.count_nonzero(found.rows))
     if not 0 < found.chance.variance < np.inf:
         return _Change()
     step = Chance(found.chance.variance / hours, found.chance.third / hours)
