@@ -121,6 +121,19 @@ def test_predictions_without_a_value(database: Database) -> None:
     assert (sums.n, sums.totals.rows) == (1, 2)
 
 
+def test_an_hour_of_many_rows(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read and added up in parts, whatever values they hold."""
+    monkeypatch.setattr("flask_mlmonitor.store.truth_rows.CHUNK", 3)
+    answers = ["1", "0", "0.5", "true", "null", '"a,]\\u0000\\n"', "[1,2]", '{"a":1}', "1e300"]
+    for place, answer in enumerate(answers):
+        predict(database, {f"z{place}": FIRST + place}, value=answer)
+    tell(database, {f"z{place}": (1, 0.5, True, "a,]", 10**18)[place % 5] for place in range(9)})
+
+    assert refresh(database) == [0]
+    check(database, 0, 1)
+    check(database, 0, 0.001)
+
+
 def test_what_changed_is_known_until_it_is_judged(database: Database) -> None:
     """Whoever dies between adding up and judging has to judge later."""
     tell(database, {"a0": 1, "c0": 1})
@@ -204,7 +217,14 @@ def test_any_window(database: Database) -> None:
             check(database, start, end)
 
 
-@pytest.mark.parametrize("act", [refresh, lambda database: tell(database, {"a0": 0, "b0": 1})])
+ACTS: dict[str, Callable[[Database], object]] = {
+    "adding up": refresh,
+    "taking truth": lambda database: tell(database, {"a0": 0, "b0": 1}),
+    "storing what truth waits for": lambda database: predict(database, {"late": FIRST + HOUR}),
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 def test_a_death_at_any_step(
     database: Database,
     store_url: str,
@@ -214,7 +234,7 @@ def test_a_death_at_any_step(
     """Afterwards the sums are those of the rows, or known to be old."""
     tell(database, {"a0": 1, "a1": 1, "c0": 1})
     refresh(database)
-    tell(database, {"a1": 0, "c2": 1})
+    tell(database, {"a1": 0, "c2": 1, "late": 1})
     database.close()
     victim, died = new_store(), 0
     copy_store(store_url, victim)
