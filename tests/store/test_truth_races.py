@@ -177,7 +177,7 @@ def test_a_teller_is_killed_again_and_again(filled: str) -> None:
         tell(store, {KEYS[0]: 0})
         in_the_background(lambda turn: tell(store, {KEYS[turn % len(KEYS)]: turn}))
 
-    for _ in range(12):
+    for _ in range(6):
         with Child(work), closing(open_store(filled)) as store:
             refresh(store)
         assert_no_old_sums(database)
