@@ -19,6 +19,7 @@ LEVELS = (
     {"background"},
     {"_app"},
     {"_evaluations"},
+    {"_measurements"},
     {"request", "metrics"},
     {"export", "truth"},
     {"web"},

@@ -8,6 +8,7 @@ from flask import Flask
 
 from flask_mlmonitor._app import current_state
 from flask_mlmonitor._evaluations import evaluate_now
+from flask_mlmonitor._measurements import evaluate_arrays
 from flask_mlmonitor.metrics import MonitorCollector
 from flask_mlmonitor.request.by_hand import record_by_hand
 from flask_mlmonitor.request.ids import new_id
@@ -86,6 +87,47 @@ class ByHand:
         """
         state = current_state()
         return evaluate_now(state, model, at) if state.settings.enabled else ()
+
+    def evaluate_batch(
+        self,
+        predictions: Any,
+        ground_truth: Any,
+        *,
+        model: str | None = None,
+        version: str | None = None,
+        probabilities: Any = None,
+    ) -> dict[str, Any]:
+        """Measure how well predictions were, and compare that with the thresholds.
+
+        Nothing is stored. The figures are scikit-learn's; they are past a threshold as soon as
+        they are beyond it, whatever their number: who hands over a batch knows its size.
+
+        >>> app = Flask(__name__)
+        >>> app.config["TESTING"] = True
+        >>> monitor = MLMonitor(app)
+        >>> with app.app_context():
+        ...     found = monitor.evaluate_batch([1, 0, 0, 0], [1, 0, 0, 1])
+        >>> found["accuracy"], found["severity"]
+        (0.75, 'warning')
+
+        :param predictions: classes or numbers, one for each row.
+        :param ground_truth: likewise, in the same order.
+        :param model: whose baseline and thresholds hold; of an app with one model, that one.
+        :param version: may be left out where the model has one.
+        :param probabilities: P(positive), or one column for each class.
+        :return: ``accuracy``, ``precision``, ``recall``, ``f1_score`` and what the probabilities
+            tell; or ``mse``, ``rmse``, ``mae``, ``r2``; with ``n``, ``intervals``, ``per_class``,
+            the ``severity`` of the worst figure, and ``timestamp``, aware.
+        :raises ConfigError: for an unknown model, or arrays that do not fit together.
+        """
+        return evaluate_arrays(
+            current_state(),
+            predictions,
+            ground_truth,
+            model=model,
+            version=version,
+            probabilities=probabilities,
+        )
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Move what is journaled into the store.

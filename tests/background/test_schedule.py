@@ -14,14 +14,14 @@ from flask_mlmonitor import Baseline
 from flask_mlmonitor._parsers import windows
 from flask_mlmonitor.background import child
 from flask_mlmonitor.background.child import Job, evaluate_in_child
-from flask_mlmonitor.background.evaluator import Subject
 from flask_mlmonitor.background.schedule import LONGEST_WAIT, Schedule
+from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.exceptions import EvaluationFailed
 from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.judging import Limits
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.results import read_last_run, read_latest
 from flask_mlmonitor.store.urls import open_store
+from tests.limits import LIMITS
 
 HOUR = 3600
 START = int(time.time()) // HOUR * HOUR - HOUR
@@ -32,14 +32,7 @@ SUBJECT = Subject(
     version="2",
     windows=windows("1h,6h"),
     alarm_budget=1 / 30,
-    limits=Limits(
-        psi_warning=0.1,
-        psi_critical=0.2,
-        missing_warning=0.1,
-        missing_critical=0.3,
-        outlier_warning=0.05,
-        min_samples=200,
-    ),
+    limits=LIMITS,
     baseline=BASELINE,
 )
 
