@@ -51,7 +51,7 @@ class Flights(NamedTuple):
         january = between(year, pd.Timestamp("2013-01-01"), pd.Timestamp("2013-02-01"))
         known = january[january["outcome"].notna()]
         model = fit(known)
-        baseline = build_baseline(known, model)
+        baseline = build_baseline(known)
         sent = rows(counted)
         chances = model.probabilities(sent)
         served = defaultdict(list)

@@ -58,7 +58,7 @@ def _train(flights: pd.DataFrame, folder: Path) -> None:
     known = training_flights(flights)
     model = fit(known)
     model.save(folder / "model.json")
-    build_baseline(known, model).save(folder / "baseline.json")
+    build_baseline(known).save(folder / "baseline.json")
 
 
 def _year(folder: Path, flights: pd.DataFrame, months: int) -> Iterator[tuple[Any, ...]]:
