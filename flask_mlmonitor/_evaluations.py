@@ -7,7 +7,7 @@ from typing import Final
 
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState, load_baseline
-from flask_mlmonitor.background.evaluator import run
+from flask_mlmonitor.background.evaluator import keep, run
 from flask_mlmonitor.background.runtime import Runtime
 from flask_mlmonitor.background.schedule import Schedule
 from flask_mlmonitor.background.subjects import Subject
@@ -15,7 +15,6 @@ from flask_mlmonitor.clock import now
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.limits import Limits
-from flask_mlmonitor.store.results import add_findings
 
 FLUSH_SECONDS: Final = 10.0
 
@@ -80,7 +79,7 @@ def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tup
     began = time.monotonic()
     found = run(runtime.database, subjects, now() if at is None else at.timestamp())
     seconds = time.monotonic() - began
-    add_findings(runtime.database, found, seconds=seconds, replace=True)
+    keep(runtime.database, found, seconds=seconds, replace=True)
     tell(state, found.evaluations)
     return tuple(found.evaluations)
 

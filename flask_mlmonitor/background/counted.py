@@ -5,7 +5,9 @@ from typing import Final
 from flask_mlmonitor._parsers import MINUTE, Window
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import now
-from flask_mlmonitor.stats.judging import WindowCounts
+from flask_mlmonitor.stats.counts import FeatureCounts
+from flask_mlmonitor.stats.judging import WindowCounts, predictions_of
+from flask_mlmonitor.stats.rollup import Rollup
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import DAY, HOUR, finest, floor
 from flask_mlmonitor.store.windows import WindowRollups, read_window, read_windows
@@ -45,18 +47,24 @@ class Counted:
 
     def counts(self, window: WindowRollups) -> WindowCounts:
         """Return the counts over the baseline's cells; those of another one cannot be told."""
+        return WindowCounts.of(window.n, self._alike(window))
+
+    def predictions(self, window: WindowRollups) -> FeatureCounts | None:
+        """Return the predictions alone, likewise."""
+        return predictions_of(self._alike(window))
+
+    def _alike(self, window: WindowRollups) -> list[Rollup]:
         baseline = self._subject.baseline
         if baseline is None:
-            return WindowCounts(window.n)
+            return []
         own = baseline.binning()
-        alike = [
+        return [
             rollup
             for rollup in window.rollups.values()
             if rollup.binning.features == own.features
             and rollup.binning.prediction == own.prediction
             and rollup.binning.scored == own.scored
         ]
-        return WindowCounts.of(window.n, alike)
 
     def _start_of_last(self, end: int, count: int) -> int:
         """Return where the last minutes, hours or days begin that hold at least *count* rows."""

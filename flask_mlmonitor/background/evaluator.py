@@ -7,36 +7,66 @@ import msgspec
 from flask_mlmonitor._parsers import MINUTE, Window
 from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.background.subjects import Subject
-from flask_mlmonitor.background.truths import Truths
+from flask_mlmonitor.background.truths import Revision, Truths
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.judging import Span, unjudged
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import ceil, finest, floor
-from flask_mlmonitor.store.results import WindowKey, count_lost, read_before
+from flask_mlmonitor.store.results import (
+    WindowKey,
+    add_evaluations,
+    count_lost,
+    read_before,
+    revise_evaluations,
+)
+from flask_mlmonitor.store.truth_hours import settle_hours
 
 
 class Findings(msgspec.Struct, frozen=True):
     """What one run of the evaluator found.
 
     :param evaluations: one for each window that ends now.
-    :param revised: earlier ones, whose windows got ground truth since.
+    :param revisions: of the earlier ones, whose windows got ground truth since.
     """
 
     evaluations: list[Evaluation]
-    revised: list[Evaluation]
+    revisions: list[Revision]
 
 
 def run(database: Database, subjects: Sequence[Subject], at: float) -> Findings:
-    """Evaluate what ends at a moment, and what got ground truth since; results are not stored.
+    """Evaluate what ends at a moment, and again what got ground truth since.
 
-    The sums of hours whose ground truth changed are.
+    Nothing is stored but the sums of hours.
 
     :param at: seconds since the epoch; the minute that it lies in counts too.
     :raises StoreUnavailable: when the store does not answer.
     """
-    revised = [one for subject in subjects for one in Truths(database, subject).revise()]
-    return Findings(evaluate(database, subjects, at), revised)
+    revisions = [Truths(database, subject).revise() for subject in subjects]
+    return Findings(evaluate(database, subjects, at), revisions)
+
+
+def keep(
+    database: Database,
+    found: Findings,
+    *,
+    epoch: int = 0,
+    seconds: float = 0.0,
+    replace: bool = False,
+) -> list[Evaluation]:
+    """Store what was found; return the evaluations that nobody had stored before.
+
+    Whatever is lost of a run that is killed here, the next one finds again.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    new = add_evaluations(
+        database, found.evaluations, epoch=epoch, seconds=seconds, replace=replace
+    )
+    for one in found.revisions:
+        revise_evaluations(database, one.evaluations)
+        settle_hours(database, one.model, one.version, one.changed)
+    return new
 
 
 def evaluate(database: Database, subjects: Sequence[Subject], at: float) -> list[Evaluation]:

@@ -1,8 +1,9 @@
 """What is known of a model's windows by their ground truth."""
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
+
+import msgspec
 
 from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.background.subjects import Subject
@@ -11,14 +12,28 @@ from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.performance import HELD_OPEN, Truth
 from flask_mlmonitor.stats.truth import TruthSums
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.levels import DAY, HOUR, ceil, floor
-from flask_mlmonitor.store.performance import read_truth, refresh_hours
+from flask_mlmonitor.store.levels import DAY, HOUR, floor
 from flask_mlmonitor.store.reading import read_totals
 from flask_mlmonitor.store.results import WindowKey, read_touched
-from flask_mlmonitor.store.windows import WindowRollups
+from flask_mlmonitor.store.truth_hours import changed_hours, refresh_hours
+from flask_mlmonitor.store.truth_windows import TruthWindow, read_truth
+from flask_mlmonitor.store.windows import WindowRollups, read_window
 
 HISTORY: Final = 7 * DAY
 """How far back the error stream goes."""
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """What became of one model's earlier windows.
+
+    :param changed: the hours whose ground truth changed, each with its token.
+    :param evaluations: of all windows with such hours, as they are judged now.
+    """
+
+    model: str
+    version: str
+    changed: dict[int, int]
+    evaluations: list[Evaluation]
 
 
 class Truths:
@@ -27,6 +42,7 @@ class Truths:
     def __init__(self, database: Database, subject: Subject) -> None:
         self._database = database
         self._subject = subject
+        self._counted = Counted(database, subject)
 
     def of(self, window: WindowRollups, answered: FeatureCounts | None) -> Truth:
         """Return what is known of a window.
@@ -35,24 +51,34 @@ class Truths:
         """
         stored = sum(one.operations.stored for one in window.rollups.values())
         return Truth(
-            self._sums(window.start, window.end),
+            self._read(window.start, window.end).sums,
             stored,
             answered,
             self._usual,
             self._hours(window.end, stored / max(1, window.n)),
         )
 
-    def revise(self) -> Iterator[Evaluation]:
-        """Bring the hours up to date whose ground truth changed; yield their windows anew."""
+    def revise(self) -> Revision:
+        """Add up the hours whose ground truth changed, and judge their windows again."""
         one = self._subject
-        hours = refresh_hours(self._database, one.model, one.version, one.layout)
-        counted = Counted(self._database, one)
-        for window in one.windows:
-            key = WindowKey(one.model, one.version, window.text)
-            for known in read_touched(self._database, key, hours):
-                found = self._window(known)
-                truth = self.of(found, counted.counts(found).predictions)
-                yield one.judge.revise(known, truth)
+        owner = (self._database, one.model, one.version)
+        changed = changed_hours(*owner)
+        refresh_hours(*owner, one.layout)
+        revised = [
+            one.judge.revise(known, self._now_of(known))
+            for window in one.windows
+            for known in read_touched(
+                self._database, WindowKey(one.model, one.version, window.text), changed
+            )
+        ]
+        return Revision(one.model, one.version, changed, revised)
+
+    def _now_of(self, known: Evaluation) -> Truth:
+        one, start, end = self._subject, int(known.start.timestamp()), int(known.end.timestamp())
+        found = read_window(
+            self._database, one.model, one.version, start, end, blocks=("operations", "predictions")
+        )
+        return self.of(found, self._counted.predictions(found))
 
     @cached_property
     def _usual(self) -> float | None:
@@ -63,12 +89,15 @@ class Truths:
 
     def _hours(self, end: int, sampled: float) -> list[tuple[int, TruthSums]]:
         """Return the hours before *end* of which no more ground truth is expected."""
-        start, stop = ceil(end - HISTORY, HOUR), floor(end, HOUR)
-        one = self._subject
-        known = read_truth(self._database, one.model, one.version, one.layout, start, stop).hours
+        stop = floor(end, HOUR)
+        known = self._read(stop - HISTORY, stop).hours
         if not known:
             return []
-        rows = Counted(self._database, one).numbers(known[0][0], stop, HOUR)
+        rows = self._counted.numbers(known[0][0], stop, HOUR)
         least = HELD_OPEN * (self._usual or 0.0) * sampled
         enough = {row.start: row.n * least for row in rows}
         return [(hour, sums) for hour, sums in known if sums.n >= enough.get(hour, 0)]
+
+    def _read(self, start: int, end: int) -> TruthWindow:
+        one = self._subject
+        return read_truth(self._database, one.model, one.version, one.layout, start, end)

@@ -67,6 +67,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param class_coverage: likewise, for each predicted class.
     :param delay: how late that ground truth came, the mean in seconds.
     :param open: whether more ground truth is expected: what is measured is shown, but not judged.
+    :param measured: whether enough ground truth is known, and the window is not open.
     :param performance: measured by the ground truth, by name, such as "accuracy" or "rmse".
     :param intervals: the 95 % interval of each figure that has one.
     :param per_class: precision, recall and F1 of each class.
@@ -97,6 +98,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     class_coverage: Mapping[str, float] = {}
     delay: float | None = None
     open: bool = False
+    measured: bool = False
     performance: Mapping[str, float] = {}
     intervals: Mapping[str, tuple[float, float]] = {}
     per_class: Mapping[str, ClassFigures] = {}

@@ -55,13 +55,12 @@ class WindowCounts(NamedTuple):
             return cls(n)
         names = [feature.name for feature in rollups[0].binning.features]
         features = {name: _added([one.feature(name) for one in rollups]) for name in names}
-        predictions = [one.predictions for one in rollups if one.predictions is not None]
         extra = sum(one.operations.extra for one in rollups)
         scores = [one.scores for one in rollups]
         return cls(
             n,
             features,
-            _added(predictions) if predictions else None,
+            predictions_of(rollups),
             extra,
             {name: Scores.add_up([one[name] for one in scores]) for name in scores[0]},
         )
@@ -166,6 +165,12 @@ def unjudged(span: Span, n: int, why: str) -> Evaluation:
     """Return the evaluation of a window of which nothing can be said but *why*."""
     fields: dict[str, Any] = span._asdict()
     return Evaluation(**fields, n=n, status="not_enough_data", verdict=Verdict("ok", why))
+
+
+def predictions_of(rollups: Sequence[Rollup]) -> FeatureCounts | None:
+    """Add up the predictions of rollups over the same cells."""
+    parts = [one.predictions for one in rollups if one.predictions is not None]
+    return _added(parts) if parts else None
 
 
 def _added(parts: Sequence[FeatureCounts]) -> FeatureCounts:

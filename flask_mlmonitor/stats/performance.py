@@ -54,20 +54,21 @@ def measured(
     coverage = min(1.0, sums.n / truth.stored) if truth.stored else None
     by_class = _class_coverage(truth)
     is_open = _is_open(coverage, by_class, truth.usual)
-    judged = sums.n >= limits.min_samples and not is_open
-    level_limits = measured_limits(was, limits) if judged else {}
+    is_measured = sums.n >= limits.min_samples and not is_open
+    bounds = measured_limits(was, limits) if is_measured else {}
     return {
         "labelled": sums.n,
         "coverage": coverage,
         "class_coverage": by_class,
         "delay": sums.delay,
         "open": is_open,
+        "measured": is_measured,
         "performance": found.figures,
         "intervals": found.intervals,
         "per_class": found.per_class,
         "label_drift": None if is_open else _label_drift(sums, baseline, limits, level),
         "concept_drift": None if is_open else _concept_drift(truth, baseline, limits, level),
-        "harm": find_harm(found.figures, found.intervals, level_limits, level),
+        "harm": find_harm(found.figures, found.intervals, bounds, level),
     }
 
 

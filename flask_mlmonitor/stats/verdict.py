@@ -35,7 +35,7 @@ def verdict_of(
     and did no harm are an information.
     """
     flaws = [] if baseline is None else find_flaws(baseline, found.quality, limits, level)
-    known = knows_harm(found, baseline, limits)
+    known = knows_harm(found, baseline)
     severities = [*_of_drift(found, known), *_of_performance(found)]
     severities += [flaw.severity for flaw in flaws]
     if found.extra:

@@ -17,10 +17,11 @@ _NAMES: Final = {
 """The figures that a verdict names."""
 
 
-def knows_harm(found: Evaluation, baseline: Baseline | None, limits: Limits) -> bool:
+def knows_harm(found: Evaluation, baseline: Baseline | None) -> bool:
     """Return whether the figures would show it if the model did worse than it should."""
-    measured = found.labelled >= limits.min_samples and not found.open
-    return measured or bool(found.estimated and baseline and "accuracy" in baseline.performance)
+    if found.measured:
+        return True
+    return bool(found.estimated and baseline and "accuracy" in baseline.performance)
 
 
 def on_performance(found: Evaluation, baseline: Baseline | None, limits: Limits) -> Iterator[str]:
@@ -35,7 +36,7 @@ def on_performance(found: Evaluation, baseline: Baseline | None, limits: Limits)
     if found.concept_drift is not None and found.concept_drift.status in _CONCEPT:
         yield _concept(found.concept_drift)
     moved = found.drifted or has_drifted(found.prediction_drift)
-    if moved and not found.harm and knows_harm(found, baseline, limits):
+    if moved and not found.harm and knows_harm(found, baseline):
         yield "No harm to the model is seen."
 
 

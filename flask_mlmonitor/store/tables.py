@@ -94,6 +94,35 @@ pending_ground_truth: Final = Table(
 *key* is a prediction's id or, with *external* 1, the caller's; *row* is -1 or a batch's row.
 """
 
+truth_hours: Final = Table(
+    "truth_hours",
+    METADATA,
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("hour", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("judged", BigInteger, nullable=False),
+    Column("summed", BigInteger),
+    Column("layout", Text),
+    Column("sums", LargeBinary),
+    PrimaryKeyConstraint("model", "version", "hour"),
+)
+"""The ground truth of the predictions of each hour, added up.
+
+*token* is another one after each change of that truth. *summed* is the token that *sums* is of,
+and *judged* the one of which the windows with this hour were judged last.
+"""
+
+horizons: Final = Table(
+    "horizons",
+    METADATA,
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("time", Float, nullable=False),
+    PrimaryKeyConstraint("model", "version"),
+)
+"""From when on all predictions of a model are kept; of before, some were deleted."""
+
 bins: Final = Table(
     "bins",
     METADATA,
@@ -196,14 +225,24 @@ evaluations: Final = Table(
     Column("severity", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
+    Column("measured", Integer, nullable=False),
     Column("result", Text, nullable=False),
     PrimaryKeyConstraint("model", "version", "window", "end"),
 )
 """One row for each window that was judged: *result* is all of it.
 
 *epoch* is that of the lease, 0 for what was evaluated by hand; *seconds* is how long the whole run
-took.
+took; *measured* is 1 where enough ground truth was known to measure the performance.
 """
+
+event.listen(
+    evaluations,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        'CREATE INDEX evaluations_measured ON evaluations (model, version, "window", "end") '
+        "WHERE measured = 1"
+    ),
+)
 
 leases: Final = Table(
     "leases",
