@@ -5,8 +5,7 @@ from typing import Final
 from flask_mlmonitor._parsers import MINUTE, Window
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import now
-from flask_mlmonitor.stats.counts import FeatureCounts
-from flask_mlmonitor.stats.judging import WindowCounts, predictions_of
+from flask_mlmonitor.stats.judging import WindowCounts
 from flask_mlmonitor.stats.rollup import Rollup
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import DAY, HOUR, finest, floor
@@ -47,11 +46,8 @@ class Counted:
 
     def counts(self, window: WindowRollups) -> WindowCounts:
         """Return the counts over the baseline's cells; those of another one cannot be told."""
-        return WindowCounts.of(window.n, self._alike(window))
-
-    def predictions(self, window: WindowRollups) -> FeatureCounts | None:
-        """Return the predictions alone, likewise."""
-        return predictions_of(self._alike(window))
+        stored = sum(one.operations.stored for one in window.rollups.values())
+        return WindowCounts.of(window.n, self._alike(window), stored=stored)
 
     def _alike(self, window: WindowRollups) -> list[Rollup]:
         baseline = self._subject.baseline

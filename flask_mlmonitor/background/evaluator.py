@@ -94,7 +94,7 @@ def _evaluate(database: Database, subject: Subject, at: float) -> Iterator[Evalu
         yield judge.judge(
             span._replace(lost=count_lost(database, found.start, found.end)),
             counts,
-            truths.of(found, counts.predictions),
+            truths.of(found.start, found.end, counts.stored / max(1, found.n)),
             second=counted.second(found),
             before=read_before(database, WindowKey(*span[:3]), found.end),
         )

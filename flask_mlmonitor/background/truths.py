@@ -7,7 +7,6 @@ import msgspec
 
 from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.background.subjects import Subject
-from flask_mlmonitor.stats.counts import FeatureCounts
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.performance import HELD_OPEN, Truth
 from flask_mlmonitor.stats.truth import TruthSums
@@ -17,7 +16,6 @@ from flask_mlmonitor.store.reading import read_totals
 from flask_mlmonitor.store.results import WindowKey, read_touched
 from flask_mlmonitor.store.truth_hours import changed_hours, refresh_hours
 from flask_mlmonitor.store.truth_windows import TruthWindow, read_truth
-from flask_mlmonitor.store.windows import WindowRollups, read_window
 
 HISTORY: Final = 7 * DAY
 """How far back the error stream goes."""
@@ -44,19 +42,12 @@ class Truths:
         self._subject = subject
         self._counted = Counted(database, subject)
 
-    def of(self, window: WindowRollups, answered: FeatureCounts | None) -> Truth:
+    def of(self, start: int, end: int, sampled: float) -> Truth:
         """Return what is known of a window.
 
-        :param answered: the predictions that it counted.
+        :param sampled: the share of its predictions that are stored.
         """
-        stored = sum(one.operations.stored for one in window.rollups.values())
-        return Truth(
-            self._read(window.start, window.end).sums,
-            stored,
-            answered,
-            self._usual,
-            self._hours(window.end, stored / max(1, window.n)),
-        )
+        return Truth(self._read(start, end).sums, self._usual, self._hours(end, sampled))
 
     def revise(self) -> Revision:
         """Add up the hours whose ground truth changed, and judge their windows again."""
@@ -74,11 +65,8 @@ class Truths:
         return Revision(one.model, one.version, changed, revised)
 
     def _now_of(self, known: Evaluation) -> Truth:
-        one, start, end = self._subject, int(known.start.timestamp()), int(known.end.timestamp())
-        found = read_window(
-            self._database, one.model, one.version, start, end, blocks=("operations", "predictions")
-        )
-        return self.of(found, self._counted.predictions(found))
+        start, end = int(known.start.timestamp()), int(known.end.timestamp())
+        return self.of(start, end, known.stored / max(1, known.n))
 
     @cached_property
     def _usual(self) -> float | None:

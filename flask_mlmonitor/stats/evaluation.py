@@ -62,8 +62,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param lost: predictions of this time that could not be recorded, at least.
     :param since: the end of the first window in an unbroken row in which a feature, or
         ``__prediction__``, had drifted.
+    :param stored: predictions that are stored and have a value: those that can get ground truth.
+    :param predicted: how many of these are of each predicted class; about, where a share of the
+        predictions is sampled.
     :param labelled: predictions of the window whose ground truth is known by now.
-    :param coverage: their share among those that are stored and have a value.
+    :param coverage: their share among the stored ones.
     :param class_coverage: likewise, for each predicted class.
     :param delay: how late that ground truth came, the mean in seconds.
     :param open: whether more ground truth is expected: what is measured is shown, but not judged.
@@ -93,6 +96,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     extra: float = 0.0
     lost: int = 0
     since: Mapping[str, datetime] = {}
+    stored: int = 0
+    predicted: Mapping[str, int] = {}
     labelled: int = 0
     coverage: float | None = None
     class_coverage: Mapping[str, float] = {}

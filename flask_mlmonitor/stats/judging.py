@@ -39,6 +39,7 @@ class WindowCounts(NamedTuple):
     :param n: predictions of every status.
     :param features: over the baseline's cells; empty when nothing was counted over these.
     :param extra: those with fields that the baseline does not know.
+    :param stored: those that are stored and have a value.
     :param scores: the probabilities of each scored class.
     """
 
@@ -46,22 +47,34 @@ class WindowCounts(NamedTuple):
     features: Mapping[str, FeatureCounts] = {}
     predictions: FeatureCounts | None = None
     extra: int = 0
+    stored: int = 0
     scores: Mapping[str, Scores] = {}
 
+    @property
+    def predicted(self) -> dict[str, int]:
+        """The stored predictions of each class; about, where a share is sampled."""
+        if self.predictions is None or self.predictions.bins.kind == "numeric":
+            return {}
+        bins, answered = self.predictions.bins, max(1, sum(self.predictions.values))
+        by_class = zip(bins.categories, self.predictions.cells, strict=False)
+        return {name: round(number * self.stored / answered) for name, number in by_class}
+
     @classmethod
-    def of(cls, n: int, rollups: Sequence[Rollup]) -> Self:
+    def of(cls, n: int, rollups: Sequence[Rollup], *, stored: int = 0) -> Self:
         """Add up rollups over the same cells of features and predictions."""
         if not rollups:
-            return cls(n)
+            return cls(n, stored=stored)
         names = [feature.name for feature in rollups[0].binning.features]
         features = {name: _added([one.feature(name) for one in rollups]) for name in names}
+        predictions = [one.predictions for one in rollups if one.predictions is not None]
         extra = sum(one.operations.extra for one in rollups)
         scores = [one.scores for one in rollups]
         return cls(
             n,
             features,
-            predictions_of(rollups),
+            _added(predictions) if predictions else None,
             extra,
+            stored,
             {name: Scores.add_up([one[name] for one in scores]) for name in scores[0]},
         )
 
@@ -97,11 +110,11 @@ class Judge(NamedTuple):
         :param second: the counts of another window that this one must differ from, too.
         :param before: the evaluation of the window of this length that ended last.
         """
-        found = unjudged(span, counts.n, "")
-        if counts.n >= self.limits.min_samples and (counts.features or (truth and truth.sums.n)):
-            found = replace(found, status="incomplete" if span.lost else "complete")
-            if self.baseline is not None and counts.features:
-                found = self._beside(found, self.baseline, counts, second, before)
+        found = replace(
+            unjudged(span, counts.n, ""), stored=counts.stored, predicted=counts.predicted
+        )
+        if self.baseline is not None and counts.features and counts.n >= self.limits.min_samples:
+            found = self._beside(found, self.baseline, counts, second, before)
         return self._concluded(found, truth)
 
     def revise(self, evaluation: Evaluation, truth: Truth) -> Evaluation:
@@ -135,9 +148,11 @@ class Judge(NamedTuple):
 
     def _concluded(self, found: Evaluation, truth: Truth | None) -> Evaluation:
         if truth is not None:
-            fields = measured(truth, self.baseline, self.limits, self.level)
+            fields = measured(found, truth, self.baseline, self.limits, self.level)
             fields["harm"] = {**found.harm, **fields.get("harm", {})}
             found = replace(found, **fields)
+        if found.n >= self.limits.min_samples and (found.drift or found.labelled):
+            found = replace(found, status="incomplete" if found.lost else "complete")
         return replace(found, verdict=verdict_of(found, self.baseline, self.limits, self.level))
 
     def _drift(self, expected: WindowCounts, observed: WindowCounts) -> dict[str, FeatureDrift]:
@@ -165,12 +180,6 @@ def unjudged(span: Span, n: int, why: str) -> Evaluation:
     """Return the evaluation of a window of which nothing can be said but *why*."""
     fields: dict[str, Any] = span._asdict()
     return Evaluation(**fields, n=n, status="not_enough_data", verdict=Verdict("ok", why))
-
-
-def predictions_of(rollups: Sequence[Rollup]) -> FeatureCounts | None:
-    """Add up the predictions of rollups over the same cells."""
-    parts = [one.predictions for one in rollups if one.predictions is not None]
-    return _added(parts) if parts else None
 
 
 def _added(parts: Sequence[FeatureCounts]) -> FeatureCounts:

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import FeatureDrift, compare
 from flask_mlmonitor.stats.concept import ConceptDrift, judge_concept
-from flask_mlmonitor.stats.counts import FeatureCounts
 from flask_mlmonitor.stats.estimates import Calibration, estimate
+from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.harm import ESTIMATED, estimated_limits, find_harm, measured_limits
 from flask_mlmonitor.stats.limits import Limits
 from flask_mlmonitor.stats.measuring import measure
@@ -28,31 +28,26 @@ FEW: Final = 30
 class Truth(NamedTuple):
     """What is known of a window by its ground truth.
 
-    :param stored: predictions of the window that are stored and have a value.
-    :param answered: all that have one, by class where they are classes; more than are stored where
-        a share is sampled.
     :param usual: the coverage that the model's predictions have in the end.
     :param hours: the start of each hour whose ground truth came, and its sums.
     """
 
     sums: TruthSums
-    stored: int
-    answered: FeatureCounts | None = None
     usual: float | None = None
     hours: Sequence[tuple[int, TruthSums]] = ()
 
 
 def measured(
-    truth: Truth, baseline: Baseline | None, limits: Limits, level: float
+    of: Evaluation, truth: Truth, baseline: Baseline | None, limits: Limits, level: float
 ) -> dict[str, Any]:
     """Return the fields of an evaluation that follow from the ground truth."""
     sums = truth.sums
     if not sums.n:
-        return {"coverage": 0.0 if truth.stored else None}
+        return {"coverage": 0.0 if of.stored else None}
     found = measure(sums)
     was = {} if baseline is None else baseline.performance
-    coverage = min(1.0, sums.n / truth.stored) if truth.stored else None
-    by_class = _class_coverage(truth)
+    coverage = min(1.0, sums.n / of.stored) if of.stored else None
+    by_class = _class_coverage(of, sums)
     is_open = _is_open(coverage, by_class, truth.usual)
     is_measured = sums.n >= limits.min_samples and not is_open
     bounds = measured_limits(was, limits) if is_measured else {}
@@ -92,19 +87,15 @@ def estimated(
     }
 
 
-def _class_coverage(truth: Truth) -> dict[str, float]:
+def _class_coverage(of: Evaluation, sums: TruthSums) -> dict[str, float]:
     """Return the coverage of each predicted class that was predicted often enough to say."""
-    if truth.answered is None or truth.answered.bins.kind == "numeric":
-        return {}
-    predicted = dict(zip(truth.answered.bins.categories, truth.answered.cells, strict=False))
-    sampled = truth.stored / max(1, sum(truth.answered.values))
     labelled = Counter[str]()
-    for (_, said), number in truth.sums.confusion.items():
+    for (_, said), number in sums.confusion.items():
         labelled[said] += number
     return {
-        name: min(1.0, labelled[name] / (number * sampled))
-        for name, number in predicted.items()
-        if number * sampled >= FEW
+        name: min(1.0, labelled[name] / number)
+        for name, number in of.predicted.items()
+        if number >= FEW
     }
 
 
