@@ -22,7 +22,7 @@ from flask_mlmonitor.stats.operations import (
     operation_cells,
 )
 from flask_mlmonitor.stats.packing import Block, Shape, add_up, added, pack
-from flask_mlmonitor.stats.scores import SUMS, Scores, count_scores, score_cells
+from flask_mlmonitor.stats.scores import Scores, count_scores, score_cells
 
 
 class PackedRollup(msgspec.Struct, frozen=True):
@@ -31,8 +31,7 @@ class PackedRollup(msgspec.Struct, frozen=True):
     :param n: rows of every status.
     :param operations: counts in the order of :class:`Operations`; the sum of the latencies.
     :param predictions: the cells of the prediction, unscored rows, then per scored class the
-        score cells of the rows not predicted and predicted as it; the sums of each scored class;
-        of a regression the moments.
+        score cells of the rows not predicted and predicted as it; of a regression the moments.
     :param counts: the cells of all features, end to end.
     :param moments: no counts; for n, sum, sum of squares, minimum and maximum in turn, one number
         per numeric feature.
@@ -55,13 +54,12 @@ class _Layout:
         self.features = ColumnCounter(binning.features)
         self.places = {bins.name: place for place, bins in enumerate(binning.features)}
         self.prediction = ColumnCounter([binning.prediction] if binning.prediction else [])
-        self.classes = len(binning.scored)
         numeric, regression = len(self.features.numeric), len(self.prediction.numeric)
         self.shapes = {
             "operations": Shape(operation_cells(binning.latency_bounds), sums=1),
             "predictions": Shape(
                 self.prediction.size + score_cells(binning),
-                sums=self.classes * SUMS + (MOMENTS - 2) * regression,
+                sums=(MOMENTS - 2) * regression,
                 extremes=regression,
             ),
             "counts": Shape(self.features.size),
@@ -99,11 +97,10 @@ class Rollup:
         operations, latency_sum = count_operations(served, binning.latency_bounds)
         counts, moments = layout.features.count(columns, len(rows))
         cells, of_predictions = layout.prediction.count(predictions, len(answered))
-        scores, sums = count_scores(binning, answered)
-        floats = np.concatenate([sums.ravel(), of_predictions.ravel()])
+        scores = count_scores(binning, answered)
         blocks = {
             "operations": Block(operations, np.array([latency_sum])),
-            "predictions": Block(np.concatenate([cells, scores]), floats),
+            "predictions": Block(np.concatenate([cells, scores]), of_predictions.ravel()),
             "counts": Block(counts, np.zeros(0)),
             "moments": Block(np.zeros(0, np.int64), moments.ravel()),
         }
@@ -183,7 +180,7 @@ class Rollup:
         layout = _layout(self.binning)
         if not len(layout.prediction.means):
             return None
-        moments = self._block("predictions").floats[layout.classes * SUMS :]
+        moments = self._block("predictions").floats
         return Moments.of(moments.tolist(), layout.prediction.means[0])
 
     @property
@@ -194,13 +191,10 @@ class Rollup:
     @property
     def scores(self) -> dict[str, Scores]:
         """The probabilities of each scored class."""
-        classes = _layout(self.binning).classes
-        sums = self._block("predictions").floats[: classes * SUMS].reshape(classes, SUMS)
+        classes = len(self.binning.scored)
         cells = self._score_cells[1:].reshape(classes, 2, Binning.SCORE_CELLS).tolist()
-        parts = zip(self.binning.scored, cells, sums.tolist(), strict=True)
-        return {
-            name: Scores(tuple(others), tuple(own), *sums) for name, (others, own), sums in parts
-        }
+        parts = zip(self.binning.scored, cells, strict=True)
+        return {name: Scores(tuple(others), tuple(own)) for name, (others, own) in parts}
 
     @property
     def _score_cells(self) -> Counts:

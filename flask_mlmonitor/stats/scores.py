@@ -17,8 +17,6 @@ from flask_mlmonitor.stats.labels import type_of
 Places = npt.NDArray[np.intp]
 
 _NUMBERS: Final = frozenset({float, int})
-SUMS: Final = 3
-"""How many sums a scored class has: those of :class:`Scores`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +25,10 @@ class Scores:
 
     :param others: per score cell, rows predicted as another class.
     :param own: per score cell, rows predicted as this class.
-    :param sum_p: sum of p over all rows.
-    :param sum_own: sum of p over the rows predicted as this class.
-    :param variance: sum of p(1-p).
     """
 
     others: tuple[int, ...]
     own: tuple[int, ...]
-    sum_p: float
-    sum_own: float
-    variance: float
 
     @property
     def n(self) -> int:
@@ -54,7 +46,7 @@ def score_cells(binning: Binning) -> int:
     return 1 + len(binning.scored) * 2 * Binning.SCORE_CELLS
 
 
-def count_scores(binning: Binning, rows: Iterable[Row]) -> tuple[Counts, Floats]:
+def count_scores(binning: Binning, rows: Iterable[Row]) -> Counts:
     """Count the rows that have a probability.
 
     Cell ``i`` holds ``i / SCORE_CELLS <= p < (i + 1) / SCORE_CELLS``, the last one also p = 1.
@@ -62,7 +54,6 @@ def count_scores(binning: Binning, rows: Iterable[Row]) -> tuple[Counts, Floats]
     no class of the baseline.
     """
     counts = np.zeros(score_cells(binning), np.int64)
-    sums = np.zeros((len(binning.scored), SUMS))
     given = [row for row in rows if row.probability is not None] if binning.scored else []
     if given:
         answers = _answers(binning, [row.prediction for row in given])
@@ -72,8 +63,7 @@ def count_scores(binning: Binning, rows: Iterable[Row]) -> tuple[Counts, Floats]
         predicted = answers[:, np.newaxis] == _scored_places(binning)
         counts[0] = len(given) - len(p)
         counts[1:] = _histogram(p, predicted)
-        sums[:] = np.stack([p.sum(0), (p * predicted).sum(0), (p * (1 - p)).sum(0)], axis=1)
-    return counts, sums
+    return counts
 
 
 def _scored_places(binning: Binning) -> list[int]:

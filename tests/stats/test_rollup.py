@@ -147,9 +147,6 @@ def same(one: Rollup, other: Rollup) -> None:
     assert one.unscored == other.unscored
     for name, scores in one.scores.items():
         assert (scores.own, scores.others) == (other.scores[name].own, other.scores[name].others)
-        assert scores.sum_p == pytest.approx(other.scores[name].sum_p)
-        assert scores.sum_own == pytest.approx(other.scores[name].sum_own)
-        assert scores.variance == pytest.approx(other.scores[name].variance)
     for bins in one.binning.features:
         if bins.kind == "numeric":
             mine, yours = one.moments(bins.name), other.moments(bins.name)
@@ -348,7 +345,6 @@ def test_spellings_of_a_binary_probability(probability: Any) -> None:
 
     assert list(scores) == ["1"]
     assert scores["1"].others[50] == 1
-    assert (scores["1"].sum_p, scores["1"].variance) == (0.25, 0.1875)
 
 
 @pytest.mark.parametrize(
@@ -402,27 +398,9 @@ def test_each_of_several_classes_is_scored() -> None:
     rollup = Rollup.of(THREE, requests)
 
     assert rollup.unscored == 2
-    assert [(s.n, s.predicted, s.sum_p) for s in rollup.scores.values()] == [
-        (2, 1, 0.5),
-        (2, 0, 0.25),
-        (2, 1, 1.25),
-    ]
+    assert [(s.n, s.predicted) for s in rollup.scores.values()] == [(2, 1), (2, 0), (2, 1)]
     assert rollup.scores["a"].own[100] == 1
     assert rollup.scores["c"].own[199] == 1
-
-
-def test_the_sums_give_the_expected_accuracy() -> None:
-    """Of a calibrated model the accuracy is known before the truth (NannyML's CBPE)."""
-    rng = np.random.default_rng(1)
-    p = rng.random(2000)
-    requests = [served(row(prediction=int(x > 0.6), probability=float(x))) for x in p]
-
-    scores = Rollup.of(BINARY, requests).scores["1"]
-
-    expected = np.where(p > 0.6, p, 1 - p)
-    estimate = (scores.n - scores.sum_p - scores.predicted + 2 * scores.sum_own) / scores.n
-    assert estimate == pytest.approx(expected.mean())
-    assert scores.variance == pytest.approx((expected * (1 - expected)).sum())
 
 
 def test_a_regression_has_moments_and_no_scores() -> None:
@@ -484,8 +462,7 @@ def test_blocks_are_laid_out_as_documented() -> None:
     assert packed.moments == bytes((1, 1)) + np.array(moments, "<f8").tobytes()
     scores = bytes(200) + bytes(int(cell == 100) for cell in range(200))
     prediction = bytes((0, 1, 0, 0, 0, 0, 0))
-    sums = np.array([0.5, 0.5, 0.25], "<f8").tobytes()
-    assert packed.predictions == bytes((1, 1)) + prediction + bytes(1) + scores + sums
+    assert packed.predictions == bytes((1, 1)) + prediction + bytes(1) + scores
 
 
 def test_rollups_over_different_bins_do_not_add() -> None:
