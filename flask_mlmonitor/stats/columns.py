@@ -150,3 +150,14 @@ def moments_of(values: Floats, means: Floats) -> Floats:
     moments[3] = np.where(finite, values, np.inf).min(axis=1, initial=np.inf)
     moments[4] = np.where(finite, values, -np.inf).max(axis=1, initial=-np.inf)
     return moments
+
+
+def numbers_of(values: Sequence[Any]) -> Floats:
+    """Return values as float64, NaN for what is no number."""
+    try:
+        if _NUMBERS.issuperset(map(type, values)):
+            return np.array(values, np.float64)
+    except OverflowError:
+        pass
+    found = [number(value) for value in values]
+    return np.array(found, np.float64)

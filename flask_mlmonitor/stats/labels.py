@@ -14,7 +14,10 @@ class Cell(NamedTuple):
     number: int
 
 
-_BOOLEANS: Final = (("False", "false", "0"), ("True", "true", "1"))
+MOST_CLASSES: Final = 1000
+"""A column of more different values holds no classes."""
+
+BOOLEANS: Final = (("False", "false", "0"), ("True", "true", "1"))
 
 
 def label(value: Any) -> str:
@@ -58,7 +61,7 @@ def spellings(names: Sequence[str]) -> dict[str, int]:
     {'no': 0, '1': 1, 'True': 1, 'true': 1}
     """
     places = {name: place for place, name in enumerate(names)}
-    for same in _BOOLEANS:
+    for same in BOOLEANS:
         known = next((places[name] for name in same if name in places), None)
         if known is not None:
             for name in same:

@@ -1,7 +1,7 @@
 """What the baseline keeps of target, predictions and probabilities."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -11,15 +11,13 @@ from flask_mlmonitor.stats import training
 from flask_mlmonitor.stats.binning import Binning, FeatureBins
 from flask_mlmonitor.stats.columns import Floats
 from flask_mlmonitor.stats.features import FeatureBaseline, ReferenceScores
-from flask_mlmonitor.stats.labels import label, spellings
+from flask_mlmonitor.stats.labels import MOST_CLASSES, label, spellings
 from flask_mlmonitor.stats.numeric import FEW_VALUES, doubles, profile_numbers
 from flask_mlmonitor.stats.profiling import TYPES, Tally, counted, kind_of, plain, ranked, tally_of
 from flask_mlmonitor.stats.scores import Places, score_places
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MOST_CLASSES: Final = 1000
 
 
 def outcomes(

@@ -57,16 +57,17 @@ def count_scores(binning: Binning, rows: Iterable[Row]) -> Counts:
     given = [row for row in rows if row.probability is not None] if binning.scored else []
     if given:
         answers = _answers(binning, [row.prediction for row in given])
-        p = _probabilities(binning, [row.probability for row in given])
+        p = probabilities_of(binning, [row.probability for row in given])
         known = (answers >= 0) & ((p >= 0) & (p <= 1)).all(axis=1)
         p, answers = p[known], answers[known]
-        predicted = answers[:, np.newaxis] == _scored_places(binning)
+        predicted = answers[:, np.newaxis] == scored_places(binning)
         counts[0] = len(given) - len(p)
         counts[1:] = _histogram(p, predicted)
     return counts
 
 
-def _scored_places(binning: Binning) -> list[int]:
+def scored_places(binning: Binning) -> list[int]:
+    """Return the places of the scored classes among all."""
     return [binning.classes.index(name) for name in binning.scored]
 
 
@@ -80,7 +81,7 @@ def _answers(binning: Binning, predictions: Sequence[Any]) -> Places:
     return np.array([places[binning.class_of(value)] for value in predictions])
 
 
-def _probabilities(binning: Binning, given: Sequence[Any]) -> Floats:
+def probabilities_of(binning: Binning, given: Sequence[Any]) -> Floats:
     """Return the probabilities of the scored classes, one row each, NaN where there are none."""
     types = set(map(type, given))
     try:
@@ -88,7 +89,7 @@ def _probabilities(binning: Binning, given: Sequence[Any]) -> Floats:
             return np.array(given, np.float64).reshape(-1, 1)
         if types == {list} and set(map(len, given)) == {len(binning.classes)}:
             if _NUMBERS.issuperset(map(type, chain.from_iterable(given))):
-                return np.array(given, np.float64)[:, _scored_places(binning)]
+                return np.array(given, np.float64)[:, scored_places(binning)]
     except OverflowError:
         pass
     nothing = (math.nan,) * len(binning.scored)
