@@ -8,7 +8,7 @@ import msgspec
 
 from flask_mlmonitor.stats.comparing import FeatureDrift
 from flask_mlmonitor.stats.concept import ConceptDrift
-from flask_mlmonitor.stats.measuring import ClassFigures
+from flask_mlmonitor.stats.figures import ClassFigures
 from flask_mlmonitor.stats.quality import FeatureQuality
 
 Severity = Literal["ok", "info", "warning", "critical"]

@@ -40,6 +40,15 @@ def on_performance(found: Evaluation, baseline: Baseline | None, limits: Limits)
         yield "No harm to the model is seen."
 
 
+_CONCEPT: Final = ("moderate", "significant")
+
+
+def _concept(one: ConceptDrift) -> str:
+    words = "worse" if one.gap < 0 else "better"
+    since = "" if one.since is None else f", since {one.since:%Y-%m-%d %H:%M} UTC"
+    return f"Concept drift: {abs(one.gap):.2g} {words} than the scores let expect{since}."
+
+
 def _measured(found: Evaluation, was: Mapping[str, float], limits: Limits) -> str:
     known = f"the ground truth of {found.labelled} predictions"
     if found.coverage is not None:
