@@ -24,6 +24,7 @@ TINY = {
     "inserts": "--rows 20 --rounds 1",
     "journal": "--appends 200 --rounds 1",
     "outage": "--seconds 2 --rate 40 --workers 2",
+    "performance": "--predictions 2000 --rows 2000 --late 50 --hours 7 --rounds 1",
     "privacy": "--predictions 20 --rounds 1",
     "request_path": "--requests 20 --rounds 1",
     "startup": "--rounds 1",

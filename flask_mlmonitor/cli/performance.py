@@ -53,7 +53,7 @@ def _key(one: Evaluation) -> tuple[str, str, str]:
 
 def _rows(one: Evaluation) -> Iterable[tuple[str, ...]]:
     known = "-" if one.coverage is None else f"{one.labelled} ({one.coverage:.0%})"
-    heads = (*_key(one), f"{one.end:%Y-%m-%d %H:%M}", str(one.n), known)
+    heads: tuple[str, ...] = (*_key(one), f"{one.end:%Y-%m-%d %H:%M}", str(one.n), known)
     for name in {**one.performance, **one.estimated}:
         yield (
             *heads,

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Literal
+
 import msgspec
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from flask_mlmonitor.stats.baseline import Baseline
+from flask_mlmonitor.stats.concept import ConceptDrift
 from flask_mlmonitor.stats.evaluation import Evaluation, has_drifted
 from flask_mlmonitor.stats.harm import ESTIMATED
 from flask_mlmonitor.stats.limits import Limits

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, delete, func, select, tuple_
 
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.dialects import insert_into
+from flask_mlmonitor.store.horizons import raise_horizon
 from flask_mlmonitor.store.levels import DAY, KEPT_SECONDS, first_kept
 
 CHUNK: Final = 1000
@@ -75,7 +75,7 @@ def outlived(database: Database, before: float) -> list[Deletion]:
                 "predictions",
                 predictions,
                 (*_of(predictions, owner), predictions.c.time < before),
-                partial(_raise_horizon, owner=owner, time=before),
+                partial(raise_horizon, owner=tuple(owner), time=before),
             )
             for owner in owners
         ),
@@ -103,14 +103,3 @@ def worn_out(now: float) -> list[Deletion]:
 
 def _of(table: Table, owner: Any) -> tuple[Any, ...]:
     return table.c.model == owner.model, table.c.version == owner.version
-
-
-def _raise_horizon(connection: Connection, *, owner: Any, time: float) -> None:
-    """Note that of before *time* predictions are missing: the others are not the whole."""
-    statement = insert_into(connection, tables.horizons)
-    statement = statement.on_conflict_do_update(
-        index_elements=["model", "version"],
-        set_={"time": statement.excluded.time},
-        where=tables.horizons.c.time < statement.excluded.time,
-    )
-    connection.execute(statement, {**owner._asdict(), "time": time})

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     bindparam,
     delete,
     func,
@@ -46,6 +47,7 @@ _BEFORE: Final = (
     .order_by(_EVALUATIONS.end.desc())
     .limit(1)
 )
+_ONE: Final = literal_column("1", Integer())  # as the index says it
 _LOST: Final = select(func.sum(_GAPS.count)).where(
     _GAPS.start < bindparam("before"), _GAPS.end >= bindparam("since")
 )
@@ -137,7 +139,7 @@ def read_latest_measured(database: Database) -> list[Evaluation]:
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    return _last(database, literal_column("measured = 1"))
+    return _last(database, _EVALUATIONS.measured == _ONE)
 
 
 def read_history(

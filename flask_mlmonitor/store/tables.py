@@ -118,7 +118,7 @@ horizons: Final = Table(
     METADATA,
     Column("model", Text, nullable=False),
     Column("version", Text, nullable=False),
-    Column("time", Float, nullable=False),
+    Column("time", BigInteger, nullable=False),
     PrimaryKeyConstraint("model", "version"),
 )
 """From when on all predictions of a model are kept; of before, some were deleted."""

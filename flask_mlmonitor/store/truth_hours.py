@@ -9,26 +9,23 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from flask_mlmonitor.stats.truth import TruthLayout
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_into
+from flask_mlmonitor.store.horizons import HORIZON
 from flask_mlmonitor.store.levels import HOUR, floor
 from flask_mlmonitor.store.totals import Owner
 from flask_mlmonitor.store.truth_rows import add_up
 
 _TOKEN_BITS: Final = 63
-_column, _horizon = tables.truth_hours.c, tables.horizons.c
+_column = tables.truth_hours.c
 # Asked for each model at each evaluation: to compose them takes longer than to run them.
 _OF: Final = (_column.model == bindparam("m"), _column.version == bindparam("v"))
 _THIS: Final = (*_OF, _column.hour == bindparam("h"))
-_WHOLE: Final = ~exists().where(
-    _horizon.model == _column.model,
-    _horizon.version == _column.version,
-    _horizon.time > _column.hour,
-)
+_WHOLE: Final = _column.hour >= HORIZON.scalar_subquery()
 _CHANGED: Final = select(_column.hour, _column.token).where(
     *_OF, _WHOLE, _column.token != _column.judged
 )

@@ -218,7 +218,7 @@ def test_since_when_comes_from_the_store(database: Database, minutes: Minutes) -
 
 def test_the_budget_is_shared_by_all_tests() -> None:
     """Features and predictions, in each window, at each decision."""
-    assert subject().level == pytest.approx(1 / 30 / 2 / 24)
-    assert subject("1h,6h,24h").level == pytest.approx(1 / 30 / 2 / 24 / 2)
-    assert subject("6h").level == pytest.approx(1 / 30 / 2 / 4)
+    assert subject().judge.level == pytest.approx(1 / 30 / 2 / 24)
+    assert subject("1h,6h,24h").judge.level == pytest.approx(1 / 30 / 2 / 24 / 2)
+    assert subject("6h").judge.level == pytest.approx(1 / 30 / 2 / 4)
     assert step_of(windows("500")) == HOUR

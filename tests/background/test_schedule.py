@@ -170,7 +170,7 @@ def test_a_child_finds_what_its_parent_found(
     database.prepare()
     database.close()
 
-    (one, _) = evaluate_in_child(Job(store_url, START, (SUBJECT,)))
+    (one, _) = evaluate_in_child(Job(store_url, START, (SUBJECT,))).evaluations
     assert (one.model, one.window, one.status) == ("fraud", "1h", "not_enough_data")
 
 

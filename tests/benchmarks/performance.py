@@ -8,16 +8,17 @@ store holds real rows, for some of which ground truth comes late.
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import cycle
 from statistics import median
 from typing import Any, Final
 
 import numpy as np
-from flask_mlmonitor.stats.truth import TruthLayout, TruthRow, TruthSums
+import pytest
 from sqlalchemy import insert
 
+from flask_mlmonitor.stats.truth import TruthLayout, TruthRow, TruthSums
 from flask_mlmonitor.store import tables, truth
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_new
@@ -215,12 +216,10 @@ def _tell(database: Database) -> float:
     return time.perf_counter() - began
 
 
-def _without_noting(tell: partial[float]) -> float:
-    noted, truth.mark_changed = truth.mark_changed, lambda *_: None
-    try:
+def _without_noting(tell: Callable[[], float]) -> float:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(truth, "mark_changed", lambda *_: None)
         return tell()
-    finally:
-        truth.mark_changed = noted
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import pytest
 
-from flask_mlmonitor.store import truth_hours
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import HOUR
 from flask_mlmonitor.store.reading import count_pending
 from flask_mlmonitor.store.truth_hours import changed_hours, settle_hours
+from flask_mlmonitor.store.truth_rows import add_up
 from flask_mlmonitor.store.urls import open_store
 from tests.processes import Child
 from tests.store.truths import (
@@ -59,7 +59,6 @@ def test_truth_that_comes_while_its_hour_is_added_up(
 ) -> None:
     """The sums are not written, and the hour stays among those to be added up."""
     database, turns = open_store(filled), count()
-    add_up = truth_hours.add_up
 
     def disturbed(*arguments: Any) -> Any:
         sums = add_up(*arguments)
@@ -67,7 +66,7 @@ def test_truth_that_comes_while_its_hour_is_added_up(
             tell(database, {KEYS[-1]: 0})
         return sums
 
-    monkeypatch.setattr(truth_hours, "add_up", disturbed)
+    monkeypatch.setattr("flask_mlmonitor.store.truth_hours.add_up", disturbed)
     with closing(database):
         assert refresh(database) == [2, 1, 0]
         assert assert_no_old_sums(database) == HOURS - 1
@@ -78,7 +77,7 @@ def test_truth_that_comes_while_its_hour_is_added_up(
 def test_an_evaluator_that_is_overtaken(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it had read before newer truth came does not replace what another wrote of that."""
     database, slow = open_store(filled), open_store(filled)
-    add_up, turns = truth_hours.add_up, count()
+    turns = count()
 
     def overtaken(*arguments: Any) -> Any:
         sums = add_up(*arguments)
@@ -87,7 +86,7 @@ def test_an_evaluator_that_is_overtaken(filled: str, monkeypatch: pytest.MonkeyP
             refresh(database)
         return sums
 
-    monkeypatch.setattr(truth_hours, "add_up", overtaken)
+    monkeypatch.setattr("flask_mlmonitor.store.truth_hours.add_up", overtaken)
     with closing(database), closing(slow):
         assert refresh(slow) == [2, 1, 0]
         assert assert_no_old_sums(database) == HOURS
@@ -155,7 +154,7 @@ def test_an_evaluator_is_killed_again_and_again(filled: str) -> None:
     def work() -> None:
         store = open_store(filled)
         refresh(store)
-        threading.Thread(target=lambda: [refresh(store) for _ in count()], daemon=True).start()
+        in_the_background(lambda _: refresh(store))
 
     for turn in range(12):
         with Child(work), closing(open_store(filled)) as store:
@@ -163,6 +162,7 @@ def test_an_evaluator_is_killed_again_and_again(filled: str) -> None:
                 tell(store, {KEYS[turn + place]: turn})
             refresh(store)
         assert_no_old_sums(database)
+        database.close()
     with closing(database):
         check(database)
 
@@ -175,10 +175,7 @@ def test_a_teller_is_killed_again_and_again(filled: str) -> None:
     def work() -> None:
         store = open_store(filled)
         tell(store, {KEYS[0]: 0})
-        forever = ((key, value) for value in count() for key in KEYS)
-        threading.Thread(
-            target=lambda: [tell(store, {key: value}) for key, value in forever], daemon=True
-        ).start()
+        in_the_background(lambda turn: tell(store, {KEYS[turn % len(KEYS)]: turn}))
 
     for _ in range(12):
         with Child(work), closing(open_store(filled)) as store:
@@ -187,3 +184,13 @@ def test_a_teller_is_killed_again_and_again(filled: str) -> None:
         database.close()
     with closing(database):
         check(database)
+
+
+def in_the_background(act: Callable[[int], object]) -> None:
+    """Do it again and again, for as long as the process lives."""
+
+    def forever() -> None:
+        for turn in count():
+            act(turn)
+
+    threading.Thread(target=forever, daemon=True).start()

@@ -5,9 +5,9 @@ from itertools import count
 from typing import Any, Final
 
 import msgspec
-from flask_mlmonitor.stats.truth import TruthLayout, TruthRow, TruthSums
 from sqlalchemy import Connection, select
 
+from flask_mlmonitor.stats.truth import TruthLayout, TruthRow, TruthSums
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import HOUR, floor
@@ -17,7 +17,7 @@ from flask_mlmonitor.store.truth_hours import refresh_hours
 from flask_mlmonitor.store.truth_windows import TruthWindow, read_truth
 from tests.store.batches import row
 
-MODEL: Final = row("")[3:5]
+MODEL: Final = ("fraud", "2")
 LAYOUT: Final = TruthLayout()
 OTHER: Final = TruthLayout(classes=("0", "1"), positive="1")
 FIRST: Final = 472_222 * HOUR
