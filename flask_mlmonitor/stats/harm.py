@@ -46,8 +46,8 @@ def measured_limits(was: Figures, limits: Limits) -> dict[str, Limit]:
         found["accuracy"] = Limit(limits.accuracy_warning, limits.accuracy_critical)
     for name in ("rmse", "mae"):
         if was.get(name, 0) > 0:
-            worse = (was[name] * (1 + drop) for drop in drops)
-            found[name] = Limit(*worse, low=False)
+            warning, critical = (was[name] * (1 + drop) for drop in drops)
+            found[name] = Limit(warning, critical, low=False)
     return found
 
 

@@ -19,13 +19,13 @@ from flask_mlmonitor.store.results import (
     WindowKey,
     add_evaluations,
     count_lost,
-    ends_touched,
     last_end,
     read_before,
     read_history,
     read_last_run,
     read_latest,
     read_latest_measured,
+    read_touched,
     revise_evaluations,
 )
 from tests.store.batches import batch
@@ -128,8 +128,8 @@ def test_the_windows_that_hold_an_hour(
     add_evaluations(database, [*stored, *strange])
     noon = int(NOON.timestamp())
 
-    found = ends_touched(database, KEY, [noon + 3600 * hour for hour in hours])
-    assert found == [noon + 3600 * end for end in ends]
+    found = read_touched(database, KEY, [noon + 3600 * hour for hour in hours])
+    assert [one.end.timestamp() for one in found] == [noon + 3600 * end for end in ends]
 
 
 def test_history(database: Database) -> None:
