@@ -25,6 +25,15 @@ DROP_REASONS: Final = (
     "unreadable",
     "rejected",
 )
+NOTIFICATION_OUTCOMES: Final = (
+    "delivered",
+    "rateLimited",
+    "authError",
+    "clientError",
+    "serverError",
+    "noAnswer",
+    "dead",
+)
 RULES: Final = ("missing", "type", "nan", "inf", "range", "category", "extra")
 
 

@@ -16,6 +16,7 @@ LEVELS = (
     {"config", "stats"},
     {"alerts"},
     {"drift", "journal", "counters", "store"},
+    {"channels"},
     {"background"},
     {"_app"},
     {"_evaluations"},
@@ -38,7 +39,7 @@ ONLY_IN = {
     "prometheus_client": {"metrics"},
     "psycopg": {"store"},
     "sqlalchemy": {"store"},
-    "urllib3": set[str](),
+    "urllib3": {"channels"},
 }
 AT_TOP_ONLY_IN = {"numpy": {"background", "stats"}, "sqlalchemy": {"store"}}
 

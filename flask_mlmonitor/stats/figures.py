@@ -80,16 +80,15 @@ def of_scores(areas: Sequence["Area"], losses: LossSums) -> dict[str, float]:
     """Return ROC-AUC, log loss and Brier score.
 
     The area needs rows of each class and others; of several classes it is that of each against
-    the rest, weighted by its support.
+    the rest, weighted by its support. Numbers that do not add up to 1 over the classes are no
+    probabilities: none is given if more than one row in twenty has such.
     """
-    found: dict[str, float] = {}
+    if not losses.n or 20 * losses.improper > losses.n:
+        return {}
+    found = {"log_loss": losses.log / losses.n, "brier_score": losses.brier / losses.n}
     if areas:
         weights = [area.support for area in areas]
         found["roc_auc"] = float(np.average([area.value for area in areas], weights=weights))
-    if losses.n:
-        found["log_loss"] = losses.log / losses.n
-    if losses.scored:
-        found["brier_score"] = losses.brier / losses.scored
     return found
 
 

@@ -96,7 +96,7 @@ def of_scores(areas: Sequence[Area], losses: LossSums) -> Intervals:
     """
     found = {
         "log_loss": of_mean(losses.n, losses.log, losses.log_squares),
-        "brier_score": of_mean(losses.scored, losses.brier, losses.brier_squares),
+        "brier_score": of_mean(losses.n, losses.brier, losses.brier_squares),
     }
     if areas:
         weights = [area.support for area in areas]

@@ -10,22 +10,23 @@ from flask_mlmonitor.stats.ranking import Bools
 
 _EPS: Final = float(np.finfo(np.float64).eps)
 """Probabilities are clipped to this distance from 0 and 1, as scikit-learn does."""
-_ROUNDED: Final = 0.01
-"""By how much the probabilities of all classes may miss 1: they were rounded."""
+_ROUNDED: Final = 0.02
+"""By how much the probabilities of all classes may miss 1 because they were rounded."""
 
 
 class LossSums(NamedTuple):
     """What the losses of the scored rows add up to.
 
-    :param n: rows whose probabilities add up to 1; *log* is the sum of their log losses,
-        *log_squares* that of the squares.
-    :param scored: all scored rows; *brier* and *brier_squares* likewise.
+    :param n: scored rows.
+    :param improper: of these, whose probabilities of several classes do not add up to 1.
+    :param log: the sum of their log losses, *log_squares* that of the squares of these; *brier* and
+        *brier_squares* likewise.
     """
 
     n: float = 0.0
+    improper: float = 0.0
     log: float = 0.0
     log_squares: float = 0.0
-    scored: float = 0.0
     brier: float = 0.0
     brier_squares: float = 0.0
 
@@ -40,15 +41,13 @@ class LossSums(NamedTuple):
         >>> round(sums.log, 4), sums.brier
         (0.6931, 0.25)
         """
-        if p.shape[1] == 1:
-            likely, complete = np.where(true, p, 1 - p)[:, 0], np.ones(len(p), bool)
-        else:
-            likely = np.where(true, p, 0.0).sum(axis=1)
-            complete = np.abs(p.sum(axis=1) - 1) <= _ROUNDED
-        log = -np.log(np.clip(likely[complete], _EPS, 1 - _EPS))
+        single = p.shape[1] == 1
+        improper = 0 if single else (np.abs(p.sum(axis=1) - 1) > _ROUNDED).sum()
+        likely = np.where(true, p, 1 - p if single else 0).sum(axis=1)
+        log = -np.log(np.clip(likely, _EPS, 1 - _EPS))
         brier = np.square(p - true).sum(axis=1)
-        sums = (log.sum(), np.square(log).sum(), len(p), brier.sum(), np.square(brier).sum())
-        return cls(float(complete.sum()), *map(float, sums))
+        sums = (log.sum(), np.square(log).sum(), brier.sum(), np.square(brier).sum())
+        return cls(float(len(p)), float(improper), *map(float, sums))
 
     @classmethod
     def add_up(cls, parts: Sequence["LossSums"]) -> Self:

@@ -42,7 +42,7 @@ def measure(sums: TruthSums) -> Measured:
         return Measured(sums.n, found, intervals.of_errors(sums.errors))
     areas = figures.areas_of(sums.ranking)
     scores = figures.of_scores(areas, sums.losses)
-    bounds = intervals.of_scores(areas, sums.losses)
+    bounds = intervals.of_scores(areas, sums.losses) if scores else {}
     table = sums.pairs.table()
     if table is None or not len(table.counts):
         return Measured(sums.n, scores, bounds)

@@ -1,4 +1,4 @@
-"""What goes when its time is over: rows by the retention, rollups whose level is not kept."""
+"""What goes when its time is over: rows by the retention, old rollups and old messages."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +16,8 @@ CHUNK: Final = 1000
 
 SUMS_SECONDS: Final = 365 * DAY
 """How much longer than its rows the sums of an hour's ground truth are kept."""
+OUTBOX_SECONDS: Final = 7 * DAY
+"""How long messages are shown, and how long those wait whose channel is not there any more."""
 
 _AGES: Final = (
     ("pending_ground_truth", tables.pending_ground_truth, tables.pending_ground_truth.c.received),
@@ -89,9 +91,10 @@ def outlived(database: Database, before: float) -> list[Deletion]:
 
 
 def worn_out(now: float) -> list[Deletion]:
-    """Return the deletions of rollups that are contained in the next level, and old."""
+    """Return the deletions of old messages, and of old rollups that the next level contains."""
     column = tables.rollups.c
-    return [
+    old = tables.outbox.c.created < now - OUTBOX_SECONDS
+    return [Deletion("outbox", tables.outbox, (old,))] + [
         Deletion(
             "rollups",
             tables.rollups,

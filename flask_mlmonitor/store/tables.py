@@ -244,6 +244,43 @@ event.listen(
     ),
 )
 
+outbox: Final = Table(
+    "outbox",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("hold", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("known", Integer, nullable=False),
+    Column("tried", Float, nullable=False),
+    Column("holder", Text),
+    Column("outcome", Text),
+    Column("detail", Text),
+    Column("payload", Text, nullable=False),
+    PrimaryKeyConstraint("app", "channel", "id"),
+)
+"""What people are told: a row for each message and channel: waiting, delivered or dead.
+
+*known* is 1 where the receiver may have heard of the incident. *tried* is when the last try began,
+by the database's clock, and *holder* who makes it, while it lasts. Before *hold*, nothing goes
+through the channel.
+"""
+
+# One message of a group waits for a channel. Said in SQL for the reason given above.
+event.listen(
+    outbox,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        "CREATE UNIQUE INDEX outbox_waiting ON outbox (app, channel, key) WHERE state = 'waiting'"
+    ),
+)
+
 leases: Final = Table(
     "leases",
     METADATA,

@@ -1,0 +1,34 @@
+"""Alerts in the app's log."""
+
+import logging
+from typing import Final
+
+from flask_mlmonitor.alerts.alert import Notification
+from flask_mlmonitor.channels.channel import Channel
+from flask_mlmonitor.channels.outcome import Outcome
+from flask_mlmonitor.channels.wording import heading, lines, tidy
+
+LOGGER: Final = logging.getLogger("flask_mlmonitor.alerts")
+_LEVELS: Final = {
+    "critical": logging.CRITICAL,
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+}
+
+
+class Log(Channel):
+    """Writes a line to the logger ``flask_mlmonitor.alerts``."""
+
+    def send(self, notification: Notification, timeout: float) -> Outcome:
+        """Log the message; what is over is information."""
+        over = notification.action == "resolve"
+        level = logging.INFO if over else _LEVELS[notification.severity]
+        LOGGER.log(level, "%s", line(notification))
+        return Outcome("delivered", taken=True)
+
+
+def line(notification: Notification) -> str:
+    """Return the message as one line."""
+    said = tidy(notification)
+    model = f"{said.model} {said.version}"
+    return " | ".join((f"{heading(said)} ({model})", said.text, *lines(said)))

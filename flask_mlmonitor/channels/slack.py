@@ -1,0 +1,77 @@
+"""Slack, by its incoming webhooks."""
+
+from typing import Any, Final
+
+import msgspec
+
+from flask_mlmonitor.alerts.alert import Alert, Notification
+from flask_mlmonitor.channels.channel import HttpChannel
+from flask_mlmonitor.channels.outcome import Outcome
+from flask_mlmonitor.channels.wording import color, heading, lines, moment, subject, tidy, value
+
+_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_FIELD: Final = 390
+"""Characters of a field: of Slack's 2,000, one may take five when it is escaped."""
+
+
+class Slack(HttpChannel):
+    """Posts to a channel of Slack.
+
+    :param critical_url: of another channel for what is critical, from its beginning to its end.
+    """
+
+    spacing = 1.0
+
+    def __init__(self, url: str, critical_url: str | None = None) -> None:
+        self._url = url
+        self._critical_url = critical_url or url
+
+    def send(self, notification: Notification, timeout: float) -> Outcome:
+        """Post the message to the channel of its severity."""
+        severities = {notification.severity}
+        severities |= {one.severity for one in (*notification.alerts, *notification.resolved)}
+        url = self._critical_url if "critical" in severities else self._url
+        return self._post(url, msgspec.json.encode(payload(notification)), timeout)
+
+
+def payload(notification: Notification) -> dict[str, Any]:
+    """Return the message as an attachment with a coloured bar, and blocks in it."""
+    said = tidy(notification)
+    title = heading(said)
+    rows = [escaped(line) for line in lines(said)]
+    blocks = [
+        {"type": "section", "text": _text(f"*{escaped(title)}*")},
+        {"type": "section", "fields": [_text(field) for field in _fields(said)]},
+        *({"type": "context", "elements": [_text(row)]} for row in rows),
+        {"type": "context", "elements": [_text(f"{said.model} {said.version}")]},
+    ]
+    attachment = {"color": color(said), "fallback": escaped(title), "blocks": blocks}
+    return {"text": escaped(title), "attachments": [attachment]}
+
+
+def escaped(text: str) -> str:
+    """Return *text* so that Slack shows it as it is, and mentions nobody.
+
+    >>> escaped("<!channel>")
+    '&lt;!channel&gt;'
+    """
+    return text.translate(_ESCAPES)
+
+
+def _fields(said: Notification) -> list[str]:
+    first = _first(said)
+    found = {
+        "Metric": said.family if first is None else subject(first),
+        "Value": "–" if first is None else value(first),
+        "Message": said.text[:_FIELD] or said.title,
+        "Time": moment(said.time),
+    }
+    return [f"*{name}*\n{escaped(text)}" for name, text in found.items()]
+
+
+def _first(said: Notification) -> Alert | None:
+    return next(iter((*said.alerts, *said.resolved)), None)
+
+
+def _text(text: str) -> dict[str, str]:
+    return {"type": "mrkdwn", "text": text}
