@@ -102,6 +102,7 @@ class ByHand:
         Nothing is stored. The figures are scikit-learn's; they are past a threshold as soon as
         they are beyond it, whatever their number: who hands over a batch knows its size.
 
+        >>> from flask_mlmonitor import MLMonitor
         >>> app = Flask(__name__)
         >>> app.config["TESTING"] = True
         >>> monitor = MLMonitor(app)

@@ -93,4 +93,5 @@ def _joined(connection: Connection, start: float, end: float) -> Summary:
 def _row(prediction: Any, truth: Any) -> TruthRow:
     texts = (prediction.prediction, prediction.probability, truth.value)
     decoded = [None if text is None else msgspec.json.decode(text) for text in texts]
-    return TruthRow(*decoded, max(0.0, truth.time - prediction.time))
+    said, probability, value = decoded
+    return TruthRow(said, probability, value, max(0.0, truth.time - prediction.time))
