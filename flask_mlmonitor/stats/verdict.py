@@ -64,7 +64,7 @@ def _of_performance(found: Evaluation) -> Iterator[Severity]:
     yield from (harm.severity for harm in found.harm.values())
     concept = found.concept_drift
     if concept is not None and concept.status in SEVERITY:
-        yield SEVERITY[concept.status] if concept.gap < 0 else "info"
+        yield SEVERITY[concept.status] if concept.worse else "info"
     if has_drifted(found.label_drift):
         yield "info"
 

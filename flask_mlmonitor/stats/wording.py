@@ -45,9 +45,11 @@ _CONCEPT: Final = ("moderate", "significant")
 
 
 def _concept(one: ConceptDrift) -> str:
-    words = "worse" if one.gap < 0 else "better"
+    gap = one.recent if one.worse and one.recent is not None else one.gap
+    than = "the scores let expect" if one.reference == "estimate" else "in the baseline"
     since = "" if one.since is None else f", since {one.since:%Y-%m-%d %H:%M} UTC"
-    return f"Concept drift: {abs(one.gap):.2g} {words} than the scores let expect{since}."
+    words = f"{abs(gap or 0):.2g} {'worse' if one.worse else 'better'} than {than}{since}"
+    return f"Concept drift: the model does {words}."
 
 
 def _measured(found: Evaluation, was: Mapping[str, float], limits: Limits) -> str:

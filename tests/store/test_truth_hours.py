@@ -112,13 +112,13 @@ def test_of_another_layout(database: Database) -> None:
 
 
 def test_predictions_without_a_value(database: Database) -> None:
-    """Their truth is known, and of no use."""
+    """Their truth is known, and there is nothing to compare it with."""
     predict(database, {"error": FIRST + 60}, value=None)
     tell(database, {"error": 1, "a0": 1})
     refresh(database)
 
     sums = read(database, 0, 1).sums
-    assert (sums.n, sums.unusable) == (1, 1)
+    assert (sums.n, sums.totals.rows) == (1, 2)
 
 
 def test_what_changed_is_known_until_it_is_judged(database: Database) -> None:

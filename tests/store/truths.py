@@ -57,7 +57,7 @@ def read(database: Database, start: float, end: float, layout: TruthLayout = LAY
 
 def summary(sums: TruthSums) -> Summary:
     """Return what is counted in any order alike."""
-    return sums.n, sums.unusable, sums.delay, dict(sums.confusion)
+    return sums.n, sums.totals, sums.delay, dict(sums.confusion)
 
 
 def expected(database: Database, start: float, end: float) -> Summary:
@@ -92,6 +92,5 @@ def _joined(connection: Connection, start: float, end: float) -> Summary:
 
 def _row(prediction: Any, truth: Any) -> TruthRow:
     texts = (prediction.prediction, prediction.probability, truth.value)
-    decoded = [None if text is None else msgspec.json.decode(text) for text in texts]
-    said, probability, value = decoded
-    return TruthRow(said, probability, value, max(0.0, truth.time - prediction.time))
+    value, score, true = (None if text is None else msgspec.json.decode(text) for text in texts)
+    return TruthRow(value, score, true, max(0.0, truth.time - prediction.time))
