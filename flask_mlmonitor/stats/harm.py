@@ -1,6 +1,7 @@
 """Whether the model does worse than it should, by more than chance."""
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from statistics import NormalDist
 from typing import Final
 
@@ -21,10 +22,15 @@ Intervals = Mapping[str, tuple[float, float]]
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """From where on a figure is bad, and how bad; *low* says that small values are the bad ones."""
+    """From where on a figure is bad, and how bad.
+
+    :param usual: what it should be: the baseline's figure.
+    :param low: whether small values are the bad ones.
+    """
 
     warning: float
     critical: float
+    usual: float | None = None
     low: bool = True
 
 
@@ -38,16 +44,17 @@ def measured_limits(was: Figures, limits: Limits) -> dict[str, Limit]:
     """
     drops = (limits.accuracy_drop_warning, limits.accuracy_drop_critical)
     found = {
-        name: Limit(was[name] - drops[0], was[name] - drops[1])
+        name: Limit(was[name] - drops[0], was[name] - drops[1], was[name])
         for name in ("accuracy", "f1_score")
         if name in was
     }
     if limits.accuracy_set or "accuracy" not in was:
-        found["accuracy"] = Limit(limits.accuracy_warning, limits.accuracy_critical)
+        absolute = (limits.accuracy_warning, limits.accuracy_critical)
+        found["accuracy"] = Limit(*absolute, was.get("accuracy"))
     for name in ("rmse", "mae"):
         if was.get(name, 0) > 0:
             warning, critical = (was[name] * (1 + drop) for drop in drops)
-            found[name] = Limit(warning, critical, low=False)
+            found[name] = Limit(warning, critical, was[name], low=False)
     return found
 
 
@@ -55,7 +62,7 @@ def estimated_limits(was: Figures, limits: Limits) -> dict[str, Limit]:
     """Return the limits of the estimated figures: they are compared with the baseline alone."""
     least = min(LEAST_DROP, limits.accuracy_drop_critical)
     return {
-        name: Limit(was[name] - least, was[name] - limits.accuracy_drop_critical)
+        name: Limit(was[name] - least, was[name] - limits.accuracy_drop_critical, was[name])
         for name in ("accuracy", "f1_score")
         if name in was
     }
@@ -64,12 +71,14 @@ def estimated_limits(was: Figures, limits: Limits) -> dict[str, Limit]:
 def find_harm(
     figures: Figures, intervals: Intervals, limits: Mapping[str, Limit], level: float
 ) -> dict[str, Harm]:
-    """Return the figures that are past a limit with all of their interval at *level*.
+    """Return the figures that are past a limit, and by more than chance worse than usual.
 
-    >>> limits = {"accuracy": Limit(0.85, 0.75)}
-    >>> find_harm({"accuracy": 0.8}, {"accuracy": (0.74, 0.86)}, limits, 0.001)
+    Where nobody knows what is usual, they must be past the limit itself by more than chance.
+
+    >>> limits = {"accuracy": Limit(0.85, 0.75, 0.9)}
+    >>> find_harm({"accuracy": 0.8}, {"accuracy": (0.72, 0.88)}, limits, 0.001)
     {}
-    >>> found = find_harm({"accuracy": 0.8}, {"accuracy": (0.79, 0.81)}, limits, 0.001)
+    >>> found = find_harm({"accuracy": 0.8}, {"accuracy": (0.76, 0.84)}, limits, 0.001)
     >>> found["accuracy"].severity, found["accuracy"].limit
     ('warning', 0.85)
 
@@ -87,12 +96,15 @@ def _harms(
         if name not in figures or name not in intervals:
             continue
         value, (low, high) = figures[name], intervals[name]
-        best = value + (high - value) * widening if limit.low else value - (value - low) * widening
+        # Turned round where large values are the bad ones.
+        sign = 1 if limit.low else -1
+        best = sign * value + widening * (high - value if limit.low else value - low)
+        usual = -inf if limit.usual is None else sign * limit.usual
         bounds: tuple[tuple[Severity, float], ...] = (
             ("critical", limit.critical),
             ("warning", limit.warning),
         )
         for severity, bound in bounds:
-            if best < bound if limit.low else best > bound:
+            if sign * value < sign * bound and best < max(usual, sign * bound):
                 yield Harm(name, severity, value, bound)
                 break

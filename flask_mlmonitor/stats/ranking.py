@@ -186,10 +186,10 @@ class Entries(NamedTuple):
         ([40, 40], [1, 1], [1, 2])
         """
         nothing = np.zeros(0, np.int64)
-        sizes = [len(one.rows.keys) for one in rankings]
+        sizes = np.array([len(one.rows.keys) for one in rankings], np.int64)
         keys = np.concatenate([nothing, *(one.rows.keys for one in rankings)])
         rows = np.concatenate([nothing, *(one.rows.counts for one in rankings)])
-        steps = np.repeat([FINEST - one.level for one in rankings], sizes)
+        steps = np.repeat(np.array([FINEST - one.level for one in rankings], np.int64), sizes)
         return cls(((keys >> (steps + 2)) << 2) | (keys & 3), rows, np.cumsum(sizes))
 
     def sums(self, weights: Floats) -> Floats:

@@ -28,13 +28,36 @@ def severities(value: float, half: float, limit: Limit, level: float = LEVEL) ->
         (0.5, 0.3, None),  # twelve labels
     ],
 )
-def test_the_whole_interval_must_be_past_the_limit(
+def test_a_limit_is_passed_by_more_than_chance(
     value: float, half: float, severity: str | None
 ) -> None:
-    """Else it may be chance."""
+    """Where nobody knows what is usual."""
     found = severities(value, half, Limit(0.85, 0.75))
 
     assert found == ({} if severity is None else {"accuracy": severity})
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "severity"),
+    [
+        (0.86, 0.001, None),  # worse than usual, and it does not matter
+        (0.84, 0.02, "warning"),
+        (0.84, 0.05, None),  # it matters, and may be chance
+        (0.74, 0.05, "critical"),
+        (0.5, 0.3, None),
+    ],
+)
+def test_what_is_usual_is_told_from_chance(value: float, half: float, severity: str | None) -> None:
+    """Past the limit, and worse than usual by more than chance: as with drift, it takes both."""
+    found = severities(value, half, Limit(0.85, 0.75, usual=0.9))
+
+    assert found == ({} if severity is None else {"accuracy": severity})
+
+
+def test_a_limit_that_was_never_kept() -> None:
+    """Who asks for more than the baseline had is told as soon as chance is out of the question."""
+    assert severities(0.84, 0.001, Limit(0.85, 0.75, usual=0.8)) == {"accuracy": "warning"}
+    assert severities(0.84, 0.02, Limit(0.85, 0.75, usual=0.8)) == {}
 
 
 def test_of_errors_the_large_ones_are_bad() -> None:
@@ -68,7 +91,7 @@ def test_absolute_limits(was: dict[str, float], chosen: bool) -> None:
     """They hold where the baseline knows no accuracy, and where they were configured."""
     found = measured_limits(was, replace(LIMITS, accuracy_set=chosen))
 
-    assert found["accuracy"] == Limit(0.85, 0.75)
+    assert found["accuracy"] == Limit(0.85, 0.75, was.get("accuracy"))
 
 
 def test_an_estimate_is_compared_with_the_baseline_alone() -> None:

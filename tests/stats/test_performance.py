@@ -164,7 +164,7 @@ def test_drift_that_does_no_harm_is_an_information() -> None:
 
 def test_a_model_that_is_less_sure_is_a_warning() -> None:
     """The estimate falls by more than chance lets it."""
-    found = judged(Customers(8000, sure=2.0))
+    found = judged(Customers(8000, sure=2.2))
 
     assert found.harm["estimated_accuracy"].severity == "warning"
     assert found.harm["estimated_accuracy"].figure == "estimated_accuracy"
