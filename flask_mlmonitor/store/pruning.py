@@ -16,6 +16,7 @@ CHUNK: Final = 1000
 
 SUMS_SECONDS: Final = 365 * DAY
 """How much longer than its rows the sums of an hour's ground truth are kept."""
+
 OUTBOX_SECONDS: Final = 7 * DAY
 """How long messages are shown, and how long those wait whose channel is not there any more."""
 
