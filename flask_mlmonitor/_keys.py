@@ -203,6 +203,12 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             _limit("MAX_THROUGHPUT", _SCORE, None, "More requests per second are a warning."),
             *_limits("FALLBACK_RATE", _SHARE, (0.05, 0.2), "A share of fallback answers above"),
             *_limits("INVALID_RATE", _SHARE, (0.05, 0.2), "A share of invalid input above"),
+            _limit(
+                "GROUND_TRUTH_STALE",
+                _DURATION,
+                "7d",
+                "No ground truth for longer than this is a warning, where any ever came.",
+            ),
         ),
     ),
     "Evaluation": (

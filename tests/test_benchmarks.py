@@ -11,6 +11,7 @@ from tests.missing import missing
 
 ROOT = Path(__file__).parents[1]
 TINY = {
+    "alerting": "--decisions 3 --series 10 --times 2",
     "alarms": "--days 1 --baselines 2 --changes 2",
     "calls": "--requests 20 --rounds 1",
     "catch_up": "--backlog 2000 --rounds 1 --idle 1 --rate 40",

@@ -189,13 +189,13 @@ class Entries(NamedTuple):
         sizes = np.array([len(one.rows.keys) for one in rankings], np.int64)
         keys = np.concatenate([nothing, *(one.rows.keys for one in rankings)])
         rows = np.concatenate([nothing, *(one.rows.counts for one in rankings)])
-        steps = np.repeat(np.array([FINEST - one.level for one in rankings], np.int64), sizes)
-        return cls(((keys >> (steps + 2)) << 2) | (keys & 3), rows, np.cumsum(sizes))
+        steps = np.array([FINEST - one.level for one in rankings], np.int64).repeat(sizes)
+        return cls(((keys >> (steps + 2)) << 2) | (keys & 3), rows, sizes.cumsum())
 
     def sums(self, weights: Floats) -> Floats:
         """Return per column of *weights*, which have a row for each kind, the sum per ranking."""
         found = np.zeros((len(self.ends), weights.shape[1]))
-        starts = np.concatenate([[0], self.ends[:-1]])
+        starts = np.concatenate([[0], self.ends])[:-1]
         held = np.flatnonzero(self.ends > starts)
         if len(held):
             weighed = weights[self.kinds] * self.rows[:, np.newaxis]

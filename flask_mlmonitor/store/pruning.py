@@ -20,6 +20,9 @@ SUMS_SECONDS: Final = 365 * DAY
 OUTBOX_SECONDS: Final = 7 * DAY
 """How long messages are shown, and how long those wait whose channel is not there any more."""
 
+HISTORY_SECONDS: Final = 90 * DAY
+"""How long it is known what happened to alerts, and when retraining was recommended."""
+
 _AGES: Final = (
     ("pending_ground_truth", tables.pending_ground_truth, tables.pending_ground_truth.c.received),
     ("gaps", tables.gaps, tables.gaps.c.end),
@@ -92,10 +95,19 @@ def outlived(database: Database, before: float) -> list[Deletion]:
 
 
 def worn_out(now: float) -> list[Deletion]:
-    """Return the deletions of old messages, and of old rollups that the next level contains."""
+    """Return the deletions of what has an age of its own, whatever the retention.
+
+    Those are messages, histories, and rollups that the next level contains.
+    """
     column = tables.rollups.c
-    old = tables.outbox.c.created < now - OUTBOX_SECONDS
-    return [Deletion("outbox", tables.outbox, (old,))] + [
+    ages = (
+        (tables.outbox, tables.outbox.c.created, OUTBOX_SECONDS),
+        (tables.alert_history, tables.alert_history.c.time, HISTORY_SECONDS),
+        (tables.retraining_history, tables.retraining_history.c.time, HISTORY_SECONDS),
+    )
+    return [
+        Deletion(table.name, table, (time < now - seconds,)) for table, time, seconds in ages
+    ] + [
         Deletion(
             "rollups",
             tables.rollups,

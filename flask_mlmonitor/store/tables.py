@@ -244,6 +244,80 @@ event.listen(
     ),
 )
 
+alerts: Final = Table(
+    "alerts",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("feature", Text),
+    Column("state", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("series", Text, nullable=False),
+    PrimaryKeyConstraint("app", "fingerprint"),
+)
+"""Figures of which there is something to remember; *series* is all of it."""
+
+alert_groups: Final = Table(
+    "alert_groups",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("told", Text, nullable=False),
+    PrimaryKeyConstraint("app", "key"),
+)
+"""What people were told of the alerts that are open."""
+
+silences: Final = Table(
+    "silences",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("silence", Text, nullable=False),
+    PrimaryKeyConstraint("app", "id"),
+)
+
+alert_versions: Final = Table(
+    "alert_versions",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    PrimaryKeyConstraint("app", "model", "version"),
+)
+"""The models and versions that were ever looked at, so that a new one is told from the others."""
+
+alert_history: Final = Table(
+    "alert_history",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("why", Text),
+    Column("alert", Text, nullable=False),
+    PrimaryKeyConstraint("app", "id", "event", "time"),
+    Index("alert_history_by_time", "app", "time"),
+)
+
+retraining_history: Final = Table(
+    "retraining_history",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("recommendation", Text, nullable=False),
+    PrimaryKeyConstraint("app", "model", "version", "time"),
+)
+
 outbox: Final = Table(
     "outbox",
     METADATA,
