@@ -19,6 +19,10 @@ _Z: Final = 1.959963984540054
 """Of the normal distribution, 95 % lie within so many standard deviations of the mean."""
 
 
+_NONE: Final = 1e-12
+"""What rounding leaves of nothing."""
+
+
 def of_share(share: float, n: float) -> Interval:
     """Return the interval of a share of *n* rows (Wilson 1927).
 
@@ -43,7 +47,9 @@ def of_estimate(value: float, variance: float, n: float) -> Interval:
     :param variance: of the figure.
     """
     binomial = value * (1 - value)
-    return of_share(value, min(binomial / variance, n) if variance * n > binomial else n)
+    if binomial < _NONE or variance * n <= binomial:
+        return of_share(value, n)
+    return of_share(value, max(binomial / variance, 1.0))
 
 
 def of_mean(n: float, total: float, squares: float) -> Interval | None:
