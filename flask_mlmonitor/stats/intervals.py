@@ -66,7 +66,7 @@ def of_mean(n: float, total: float, squares: float) -> Interval | None:
     if n < 2:
         return None
     mean = total / n
-    spread = squares / n - mean**2
+    spread = squares / n - mean * mean
     # Squares too small or too large for float64 would give an interval that is too narrow.
     if not math.isfinite(spread) or squares < total * mean * (1 - 1e-9):
         return None
