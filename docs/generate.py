@@ -3,11 +3,14 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from flask_mlmonitor._keys import GROUPS, Key
+
+if TYPE_CHECKING:
+    from flask_mlmonitor.alerts.rule import Rule
 
 DOCS: Final = Path(__file__).parent
 BEGIN: Final = "<!-- Written by `python -m docs.generate`. -->\n"
@@ -62,10 +65,44 @@ def commands() -> str:
     )
 
 
+def alerts() -> str:
+    """Return the table of the alert rules, and one of the messages that tell of them."""
+    from flask_mlmonitor.alerts.families import FAMILIES
+    from flask_mlmonitor.alerts.rules import RULES
+
+    rules = table(
+        ("Metric of the alert", "What it is about", "Warning", "Critical", "Told under"),
+        (
+            (
+                f"`{rule.name}`",
+                rule.title + ", of each feature" * rule.per_feature,
+                *(_threshold(rule, place) for place in (0, 1)),
+                f"`{rule.family}`",
+            )
+            for rule in RULES
+        ),
+    )
+    families = table(
+        ("Family", "Title", "What has happened", "Warning: look", "Critical: look"),
+        (
+            (
+                f"`{family.name}`",
+                family.title,
+                family.meaning,
+                family.respond["warning"],
+                family.respond["critical"],
+            )
+            for family in FAMILIES
+        ),
+    )
+    return f"## Rules\n\n{rules}\n## Families\n\n{families}"
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "reference/config.md": config,
     "reference/metrics.md": metrics,
     "reference/cli.md": commands,
+    "reference/alerts.md": alerts,
 }
 
 
@@ -99,6 +136,22 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "".join(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
     )
+
+
+def _threshold(rule: "Rule", place: int) -> str:
+    side = "below" if rule.worse == "lower" else "above"
+    threshold = (rule.warning, rule.critical)[place]
+    absolute = (
+        ""
+        if threshold is None
+        else f"`MLMONITOR_{threshold}`"
+        if isinstance(threshold, str)
+        else f"{threshold:g}"
+    )
+    if rule.relative is None:
+        return f"{side} {absolute}" if absolute else ""
+    away = f"`MLMONITOR_{rule.relative[place]}` worse than the baseline's"
+    return f"{away}, or {side} {absolute}" if absolute else away
 
 
 def _name(name: str, per_model: bool) -> str:

@@ -197,6 +197,12 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             *_limits("ACCURACY_DROP", _SHARE, (0.05, 0.10), "Used otherwise: a loss of more than"),
             *_limits("FALLBACK_RATE", _SHARE, (0.05, 0.2), "A share of fallback answers above"),
             *_limits("INVALID_RATE", _SHARE, (0.05, 0.2), "A share of invalid input above"),
+            _limit(
+                "GROUND_TRUTH_STALE",
+                _DURATION,
+                "7d",
+                "No ground truth for longer than this is a warning, where any ever came.",
+            ),
         ),
     ),
     "Evaluation": (

@@ -86,6 +86,7 @@ class Settings:
     fallback_rate_critical: float
     invalid_rate_warning: float
     invalid_rate_critical: float
+    ground_truth_stale: float
     evaluation_interval: float
     windows: tuple[Window, ...]
     second_reference: Literal["previous", "day", "week"] | None

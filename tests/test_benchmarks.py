@@ -11,6 +11,7 @@ from tests.missing import missing
 
 ROOT = Path(__file__).parents[1]
 TINY = {
+    "alerting": "--decisions 3 --series 10 --times 2",
     "alarms": "--days 1 --baselines 2 --changes 2",
     "calls": "--requests 20 --rounds 1",
     "catch_up": "--backlog 2000 --rounds 1 --idle 1 --rate 40",
@@ -24,6 +25,7 @@ TINY = {
     "inserts": "--rows 20 --rounds 1",
     "journal": "--appends 200 --rounds 1",
     "outage": "--seconds 2 --rate 40 --workers 2",
+    "performance": "--predictions 2000 --rows 2000 --late 50 --hours 7 --rounds 1",
     "privacy": "--predictions 20 --rounds 1",
     "request_path": "--requests 20 --rounds 1",
     "startup": "--rounds 1",

@@ -51,7 +51,7 @@ def test_the_retention_decides(aged: "Service") -> None:
     assert head.startswith("Deleted, from before ")
     assert [" ".join(line.split()) for line in lines] == [
         *("predictions 1", "ground truth 1", "pending ground truth 0"),
-        *("gaps 0", "dead letters 0", "evaluations 0", "segment offsets 0"),
+        *("gaps 0", "dead letters 0", "evaluations 0", "segment offsets 0", "truth hours 0"),
     ]
     assert left(aged) == ["20 days", "10 days", "0 days"]
 

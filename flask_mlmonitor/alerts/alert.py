@@ -7,6 +7,7 @@ import msgspec
 
 Severity = Literal["info", "warning", "critical"]
 State = Literal["pending", "firing", "recovering", "resolved", "unknown"]
+Reason = Literal["new", "escalated", "changed", "repeated", "flapping", "resolved", "by_hand"]
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -15,8 +16,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param id: of this incident; another one of the same metric has another.
     :param metric: the rule's name, such as "latency" or "data_drift".
     :param feature: which feature it is about, if it is about one.
-    :param value: the last one seen.
-    :param threshold: that was passed.
+    :param value: the last one that was past the threshold.
+    :param threshold: that it was past.
     :param message: one sentence for people.
     :param since: when the incident began, aware.
     """
@@ -54,7 +55,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     id: str
     key: str
     action: Literal["trigger", "resolve"]
-    reason: Literal["new", "escalated", "changed", "repeated", "flapping", "resolved", "by_hand"]
+    reason: Reason
     family: str
     model: str
     version: str

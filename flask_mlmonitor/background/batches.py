@@ -16,6 +16,7 @@ from flask_mlmonitor.records import (
     Served,
 )
 from flask_mlmonitor.stats.binning import Binning
+from flask_mlmonitor.stats.operations import ANSWERED
 from flask_mlmonitor.stats.rollup import Rollup
 from flask_mlmonitor.store.levels import MINUTE, floor
 from flask_mlmonitor.store.recording import Batch, RollupKey
@@ -24,7 +25,6 @@ FUTURE_SECONDS: Final = 300.0
 """A prediction from further ahead than this has a wrong clock: it counts as of now."""
 
 _SOURCES: Final = tuple("fallback" if status == "fallback" else "primary" for status in STATUSES)
-_ANSWERED: Final = (STATUSES.index("success"), STATUSES.index("fallback"))
 _ERRORS: Final = (*ERROR_TYPES, None)  # an index of -1 is none
 _REASONS: Final = (*FALLBACK_REASONS, None)
 _NOTHING: Final = (Row(()),)
@@ -130,5 +130,5 @@ def _json(values: Sequence[Any]) -> list[str]:
 
 def _add(total: tuple[int, int], served: Sequence[Served]) -> tuple[int, int]:
     count = sum([len(record.rows) or 1 for record in served])
-    answered = sum([len(r.rows) for r in served if r.status in _ANSWERED and r.stored])
+    answered = sum([len(r.rows) for r in served if r.status in ANSWERED and r.stored])
     return total[0] + count, total[1] + answered

@@ -46,6 +46,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param extra: the share of predictions with fields that the baseline does not know.
     :param since: the end of the first window in an unbroken row in which a feature, or
         ``__prediction__``, had drifted.
+    :param performance: measured by the ground truth, by name, such as "accuracy" or "rmse".
     """
 
     model: str
@@ -62,6 +63,12 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quality: Mapping[str, FeatureQuality] = {}
     extra: float = 0.0
     since: Mapping[str, datetime] = {}
+    performance: Mapping[str, float] = {}
+
+    @property
+    def measured(self) -> bool:
+        """Whether enough ground truth was known to measure the performance."""
+        return bool(self.performance)
 
     @property
     def drifted(self) -> list[str]:

@@ -10,7 +10,10 @@ import numpy as np
 from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, STATUSES, Served
 from flask_mlmonitor.stats.columns import Counts
 
-_FIXED: Final = 1 + len(STATUSES) + len(ERROR_TYPES) + len(FALLBACK_REASONS) + 2
+ANSWERED: Final = frozenset({STATUSES.index("success"), STATUSES.index("fallback")})
+"""The statuses of requests that the model or its fallback answered, as indices."""
+
+_FIXED: Final = 1 + len(STATUSES) + len(ERROR_TYPES) + len(FALLBACK_REASONS) + 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class Operations:
     :param fallbacks: requests per reason for a fallback.
     :param truncated: rows whose features were too large to be kept.
     :param extra: rows with fields that the baseline does not know.
+    :param stored: rows with a value that are in the sample: ground truth can be joined to those.
     :param latencies: requests per latency bucket; the last one is open.
     :param latency_sum: seconds.
     """
@@ -33,6 +37,7 @@ class Operations:
     fallbacks: Mapping[str, int]
     truncated: int
     extra: int
+    stored: int
     latencies: tuple[int, ...]
     latency_sum: float
 
@@ -47,6 +52,7 @@ class Operations:
             fallbacks={reason: next(numbers) for reason in FALLBACK_REASONS},
             truncated=next(numbers),
             extra=next(numbers),
+            stored=next(numbers),
             latencies=tuple(numbers),
             latency_sum=latency_sum,
         )
@@ -77,6 +83,12 @@ def count_operations(served: Sequence[Served], bounds: Sequence[float]) -> tuple
         *(reasons[reason] for reason in range(len(FALLBACK_REASONS))),
         sum(len(request.rows) for request in served if request.truncated),
         sum(1 for request in served for row in request.rows if row.extra is not None),
+        sum(
+            row.prediction is not None
+            for request in served
+            if request.stored and request.status in ANSWERED
+            for row in request.rows
+        ),
         *buckets.tolist(),
     ]
     return np.array(counts, np.int64), float(sum(latencies))

@@ -11,15 +11,18 @@ from typing import Final, Self
 import msgspec
 import numpy as np
 
-from flask_mlmonitor.records import STATUSES, Served
+from flask_mlmonitor.records import Served
 from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.columns import MOMENTS, ColumnCounter, Counts, transposed
 from flask_mlmonitor.stats.counts import FeatureCounts, Moments
-from flask_mlmonitor.stats.operations import Operations, count_operations, operation_cells
+from flask_mlmonitor.stats.operations import (
+    ANSWERED,
+    Operations,
+    count_operations,
+    operation_cells,
+)
 from flask_mlmonitor.stats.packing import Block, Shape, add_up, added, pack
 from flask_mlmonitor.stats.scores import Scores, count_scores, score_cells
-
-_ANSWERED: Final = frozenset({STATUSES.index("success"), STATUSES.index("fallback")})
 
 
 class PackedRollup(msgspec.Struct, frozen=True):
@@ -88,9 +91,7 @@ class Rollup:
         """
         layout = _layout(binning)
         rows = [row for request in served if not request.truncated for row in request.rows]
-        answered = [
-            row for request in served if request.status in _ANSWERED for row in request.rows
-        ]
+        answered = [row for request in served if request.status in ANSWERED for row in request.rows]
         columns = transposed(rows, len(binning.features))
         predictions = [[row.prediction for row in answered]] if binning.prediction else []
         operations, latency_sum = count_operations(served, binning.latency_bounds)

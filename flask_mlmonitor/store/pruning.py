@@ -1,18 +1,27 @@
 """What goes when its time is over: rows by the retention, old rollups and old messages."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, delete, func, select, tuple_
+from sqlalchemy import Connection, Table, delete, func, select, tuple_
 
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.horizons import raise_horizon
 from flask_mlmonitor.store.levels import DAY, KEPT_SECONDS, first_kept
 
 CHUNK: Final = 1000
 """Rows deleted in one transaction: what the drain may have to wait for."""
 
+SUMS_SECONDS: Final = 365 * DAY
+"""How much longer than its rows the sums of an hour's ground truth are kept."""
+
 OUTBOX_SECONDS: Final = 7 * DAY
 """How long messages are shown, and how long those wait whose channel is not there any more."""
+
+HISTORY_SECONDS: Final = 90 * DAY
+"""How long it is known what happened to alerts, and when retraining was recommended."""
 
 _AGES: Final = (
     ("pending_ground_truth", tables.pending_ground_truth, tables.pending_ground_truth.c.received),
@@ -27,11 +36,13 @@ class Deletion(NamedTuple):
     """Rows that go, a chunk at a time.
 
     :param what: their name for people.
+    :param note: what is written down in the transaction of a chunk.
     """
 
     what: str
     table: Table
     conditions: tuple[Any, ...]
+    note: Callable[[Connection], object] | None = None
 
     def run(self, database: Database) -> bool:
         """Delete a chunk in a transaction of its own; return whether there may be more."""
@@ -42,7 +53,10 @@ class Deletion(NamedTuple):
         key = tuple_(*self.table.primary_key.columns)
         these = select(*self.table.primary_key.columns).where(*self.conditions).limit(CHUNK)
         with database.writing() as connection:
-            return connection.execute(delete(self.table).where(key.in_(these))).rowcount
+            number = connection.execute(delete(self.table).where(key.in_(these))).rowcount
+            if number and self.note is not None:
+                self.note(connection)
+        return number
 
     def count(self, database: Database) -> int:
         """Return how many rows there are to delete."""
@@ -58,25 +72,42 @@ def outlived(database: Database, before: float) -> list[Deletion]:
     and is not counted a second time.
     """
     predictions, truth = tables.predictions, tables.ground_truth
+    sums = tables.truth_hours.c.hour < before - SUMS_SECONDS
     with database.reading() as connection:
         owners = connection.execute(select(tables.totals.c.model, tables.totals.c.version)).all()
-    by_owner = (("predictions", predictions, "time"), ("ground_truth", truth, "predicted"))
     return [
-        Deletion(
-            what,
-            table,
-            (table.c.model == model, table.c.version == version, table.c[time] < before),
-        )
-        for what, table, time in by_owner
-        for model, version in owners
-    ] + [Deletion(what, table, (time < before,)) for what, table, time in _AGES]
+        *(
+            Deletion(
+                "predictions",
+                predictions,
+                (*_of(predictions, owner), predictions.c.time < before),
+                partial(raise_horizon, owner=tuple(owner), time=before),
+            )
+            for owner in owners
+        ),
+        *(
+            Deletion("ground_truth", truth, (*_of(truth, owner), truth.c.predicted < before))
+            for owner in owners
+        ),
+        *(Deletion(what, table, (time < before,)) for what, table, time in _AGES),
+        Deletion("truth_hours", tables.truth_hours, (sums,)),
+    ]
 
 
 def worn_out(now: float) -> list[Deletion]:
-    """Return the deletions of old messages, and of old rollups that the next level contains."""
+    """Return the deletions of what has an age of its own, whatever the retention.
+
+    Those are messages, histories, and rollups that the next level contains.
+    """
     column = tables.rollups.c
-    old = tables.outbox.c.created < now - OUTBOX_SECONDS
-    return [Deletion("outbox", tables.outbox, (old,))] + [
+    ages = (
+        (tables.outbox, tables.outbox.c.created, OUTBOX_SECONDS),
+        (tables.alert_history, tables.alert_history.c.time, HISTORY_SECONDS),
+        (tables.retraining_history, tables.retraining_history.c.time, HISTORY_SECONDS),
+    )
+    return [
+        Deletion(table.name, table, (time < now - seconds,)) for table, time, seconds in ages
+    ] + [
         Deletion(
             "rollups",
             tables.rollups,
@@ -84,3 +115,7 @@ def worn_out(now: float) -> list[Deletion]:
         )
         for level in KEPT_SECONDS
     ]
+
+
+def _of(table: Table, owner: Any) -> tuple[Any, ...]:
+    return table.c.model == owner.model, table.c.version == owner.version

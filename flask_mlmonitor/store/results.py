@@ -1,15 +1,29 @@
 """Evaluations and their history."""
 
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
+from math import inf
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
 
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_into
+from flask_mlmonitor.store.levels import HOUR
 
 _decode = msgspec.json.Decoder(Evaluation).decode
 
@@ -33,6 +47,7 @@ _BEFORE: Final = (
     .order_by(_EVALUATIONS.end.desc())
     .limit(1)
 )
+_ONE: Final = literal_column("1", Integer())  # as the index says it
 _LOST: Final = select(func.sum(_GAPS.count)).where(
     _GAPS.start < bindparam("before"), _GAPS.end >= bindparam("since")
 )
@@ -63,8 +78,37 @@ def add_evaluations(
     with database.writing() as connection:
         if replace:
             for one in evaluations:
-                _remove(connection, one)
+                connection.execute(delete(tables.evaluations).where(*_same(one)))
         return [one for one in evaluations if _add(connection, one, epoch, seconds)]
+
+
+def revise_evaluations(database: Database, evaluations: Sequence[Evaluation]) -> None:
+    """Put evaluations in the place of those of the same windows, which say when they were made.
+
+    What is not stored any more stays away.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    with database.writing() as connection:
+        for one in evaluations:
+            connection.execute(update(tables.evaluations).where(*_same(one)), _judgement(one))
+
+
+def ends_touched(database: Database, key: WindowKey, hours: Collection[int]) -> list[float]:
+    """Return the ends of the stored evaluations of a window that contain some of these hours.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    if not hours:
+        return []
+    ascending = sorted(hours)
+    table = tables.evaluations.c
+    query = select(table.start, table.end).where(
+        *_of(key), table.end > ascending[0], table.start < ascending[-1] + HOUR
+    )
+    with database.reading() as connection:
+        spans = connection.execute(query.order_by(table.end)).all()
+    return [end for start, end in spans if _next(ascending, start - HOUR) < end]
 
 
 def last_end(database: Database, models: Collection[tuple[str, str]]) -> float:
@@ -85,13 +129,15 @@ def read_latest(database: Database) -> list[Evaluation]:
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    table = tables.evaluations
-    key = (table.c.model, table.c.version, table.c.window)
-    last = select(*key, func.max(table.c.end).label("end")).group_by(*key).subquery()
-    same = [table.c[name] == last.c[name] for name in (*WindowKey._fields, "end")]
-    query = select(table.c.result).join(last, same[0] & same[1] & same[2] & same[3])
-    with database.reading() as connection:
-        return [_decode(text) for text in connection.execute(query).scalars()]
+    return _last(database, true())
+
+
+def read_latest_measured(database: Database) -> list[Evaluation]:
+    """Likewise, of those whose performance was measured: the truth of the last ones is yet to come.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    return _last(database, _EVALUATIONS.measured == _ONE)
 
 
 def read_history(
@@ -142,33 +188,48 @@ def count_lost(database: Database, start: float, end: float) -> int:
         return int(connection.execute(_LOST, {"since": start, "before": end}).scalar() or 0)
 
 
+def _last(database: Database, condition: ColumnElement[bool]) -> list[Evaluation]:
+    table = tables.evaluations
+    key = (table.c.model, table.c.version, table.c.window)
+    last = select(*key, func.max(table.c.end).label("end")).where(condition).group_by(*key)
+    ends = last.subquery()
+    same = [table.c[name] == ends.c[name] for name in (*WindowKey._fields, "end")]
+    query = select(table.c.result).join(ends, same[0] & same[1] & same[2] & same[3])
+    with database.reading() as connection:
+        return [_decode(text) for text in connection.execute(query).scalars()]
+
+
 def _of(key: WindowKey) -> list[Any]:
     return [tables.evaluations.c[name] == value for name, value in key._asdict().items()]
 
 
-def _remove(connection: Connection, one: Evaluation) -> None:
+def _same(one: Evaluation) -> list[Any]:
     key = WindowKey(one.model, one.version, one.window)
-    ends = tables.evaluations.c.end == one.end.timestamp()
-    connection.execute(delete(tables.evaluations).where(*_of(key), ends))
+    return [*_of(key), tables.evaluations.c.end == one.end.timestamp()]
+
+
+def _next(ascending: Sequence[int], after: float) -> float:
+    """Return the first number that is greater than *after*; infinity if none."""
+    place = bisect_right(ascending, after)
+    return ascending[place] if place < len(ascending) else inf
 
 
 def _add(connection: Connection, one: Evaluation, epoch: int, seconds: float) -> bool:
     table = tables.evaluations
     statement = insert_into(connection, table).on_conflict_do_nothing().returning(table.c.n)
-    added = connection.execute(
-        statement,
-        {
-            "model": one.model,
-            "version": one.version,
-            "window": one.window,
-            "end": one.end.timestamp(),
-            "start": one.start.timestamp(),
-            "n": one.n,
-            "status": one.status,
-            "severity": one.verdict.severity,
-            "epoch": epoch,
-            "seconds": seconds,
-            "result": msgspec.json.encode(one).decode(),
-        },
-    )
+    key = {"model": one.model, "version": one.version, "window": one.window}
+    values = {**key, "end": one.end.timestamp(), "epoch": epoch, "seconds": seconds}
+    added = connection.execute(statement, values | _judgement(one))
     return added.first() is not None
+
+
+def _judgement(one: Evaluation) -> dict[str, Any]:
+    """Return what may become another when a window is judged again."""
+    return {
+        "start": one.start.timestamp(),
+        "n": one.n,
+        "status": one.status,
+        "severity": one.verdict.severity,
+        "measured": int(one.measured),
+        "result": msgspec.json.encode(one).decode(),
+    }

@@ -94,6 +94,35 @@ pending_ground_truth: Final = Table(
 *key* is a prediction's id or, with *external* 1, the caller's; *row* is -1 or a batch's row.
 """
 
+truth_hours: Final = Table(
+    "truth_hours",
+    METADATA,
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("hour", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("judged", BigInteger, nullable=False),
+    Column("summed", BigInteger),
+    Column("layout", Text),
+    Column("sums", LargeBinary),
+    PrimaryKeyConstraint("model", "version", "hour"),
+)
+"""The ground truth of the predictions of each hour, added up.
+
+*token* is another one after each change of that truth. *summed* is the token that *sums* is of,
+and *judged* the one of which the windows with this hour were judged last.
+"""
+
+horizons: Final = Table(
+    "horizons",
+    METADATA,
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    PrimaryKeyConstraint("model", "version"),
+)
+"""From when on all predictions of a model are kept; of before, some were deleted."""
+
 bins: Final = Table(
     "bins",
     METADATA,
@@ -196,14 +225,98 @@ evaluations: Final = Table(
     Column("severity", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
+    Column("measured", Integer, nullable=False),
     Column("result", Text, nullable=False),
     PrimaryKeyConstraint("model", "version", "window", "end"),
 )
 """One row for each window that was judged: *result* is all of it.
 
 *epoch* is that of the lease, 0 for what was evaluated by hand; *seconds* is how long the whole run
-took.
+took; *measured* is 1 where enough ground truth was known to measure the performance.
 """
+
+event.listen(
+    evaluations,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        'CREATE INDEX evaluations_measured ON evaluations (model, version, "window", "end") '
+        "WHERE measured = 1"
+    ),
+)
+
+alerts: Final = Table(
+    "alerts",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("feature", Text),
+    Column("state", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("series", Text, nullable=False),
+    PrimaryKeyConstraint("app", "fingerprint"),
+)
+"""Figures of which there is something to remember; *series* is all of it."""
+
+alert_groups: Final = Table(
+    "alert_groups",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("told", Text, nullable=False),
+    PrimaryKeyConstraint("app", "key"),
+)
+"""What people were told of the alerts that are open."""
+
+silences: Final = Table(
+    "silences",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("silence", Text, nullable=False),
+    PrimaryKeyConstraint("app", "id"),
+)
+
+alert_versions: Final = Table(
+    "alert_versions",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    PrimaryKeyConstraint("app", "model", "version"),
+)
+"""The models and versions that were ever looked at, so that a new one is told from the others."""
+
+alert_history: Final = Table(
+    "alert_history",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("why", Text),
+    Column("alert", Text, nullable=False),
+    PrimaryKeyConstraint("app", "id", "event", "time"),
+    Index("alert_history_by_time", "app", "time"),
+)
+
+retraining_history: Final = Table(
+    "retraining_history",
+    METADATA,
+    Column("app", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("recommendation", Text, nullable=False),
+    PrimaryKeyConstraint("app", "model", "version", "time"),
+)
 
 outbox: Final = Table(
     "outbox",

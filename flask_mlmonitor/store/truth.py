@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -12,11 +13,13 @@ from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_into, lock
 from flask_mlmonitor.store.totals import Added, Owner, add_totals
+from flask_mlmonitor.store.truth_hours import mark_changed
 
 TRUTH: Final = "ground truth"
 """The lock that lets ground truth and the predictions that it may wait for come one by one."""
 
 _CHUNK: Final = 500
+_TIME_OF: Final = itemgetter("model", "version", "predicted")
 
 
 class Stored(NamedTuple):
@@ -91,6 +94,7 @@ def record_ground_truth(
             verdicts.append(verdict)
         _upsert(connection, tables.ground_truth, matched)
         _upsert(connection, tables.pending_ground_truth, waiting)
+        mark_changed(connection, map(_TIME_OF, matched))
         new = count_matched(v.matched for v in verdicts if v.matched and v.result == "accepted")
         add_totals(connection, {owner: Added(ground_truth=n) for owner, n in new.items()})
     return verdicts
@@ -108,13 +112,17 @@ def match_pending(connection: Connection, rows: Sequence[Sequence[Any]]) -> list
         return []
     coming = {row[0] for row in rows}
     sent = {row[1] for row in rows if row[1] is not None}
-    matched: dict[str, Matched] = {}
+    truths: dict[str, dict[str, Any]] = {}
     for external, keys in ((0, coming), (1, sent)):
         for chunk in chunks(sorted(keys)):
             query = select(pending).where(pending.c.external == external, pending.c.key.in_(chunk))
             found = _match(connection, connection.execute(query).all(), coming)
-            matched.update((match.prediction_id, match) for match in found)
-    return list(matched.values())
+            truths.update((truth["prediction_id"], truth) for truth in found)
+    mark_changed(connection, map(_TIME_OF, truths.values()))
+    return [
+        Matched(key, one["model"], one["version"], max(0.0, one["time"] - one["predicted"]))
+        for key, one in truths.items()
+    ]
 
 
 def count_matched(matched: Iterable[Matched]) -> Mapping[Owner, int]:
@@ -124,7 +132,7 @@ def count_matched(matched: Iterable[Matched]) -> Mapping[Owner, int]:
 
 def _match(
     connection: Connection, waiting: Sequence[Any], coming: Collection[str]
-) -> list[Matched]:
+) -> list[dict[str, Any]]:
     """Move the waiting values whose prediction is coming, and no other has its external id."""
     claims = [
         Claim(
@@ -150,10 +158,7 @@ def _match(
             delete(tables.pending_ground_truth).where(*this, pending.row == bindparam("r")),
             [{"k": one.key, "e": one.external, "r": one.row} for one, _, _ in moved],
         )
-    return [
-        Matched(stored.id, stored.model, stored.version, max(0.0, claim.time - stored.time))
-        for _, claim, stored in moved
-    ]
+    return truths
 
 
 def _find(connection: Connection, claims: Sequence[Claim]) -> list[list[Stored]]:

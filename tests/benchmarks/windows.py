@@ -83,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(machine())
     months = {features: Month(features) for features in options.features}
     _print_sizes(months)
-    with _places() as places:
-        for place in places:
+    with places() as found:
+        for place in found:
             _print_reading(place, months, options)
             _print_compaction(place, months, options.hours)
             _print_rows(place, options.rows)
@@ -92,15 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _places() -> Iterator[list[Place]]:
+def places() -> Iterator[list[Place]]:
+    """Start the databases that are installed here."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        places = [Place("SQLite", folder)]
+        found = [Place("SQLite", folder)]
         try:
-            places.append(Place("PostgreSQL", folder, stack.enter_context(Postgres())))
+            found.append(Place("PostgreSQL", folder, stack.enter_context(Postgres())))
         except pytest.skip.Exception as missing:
             print(missing)
-        yield places
+        yield found
 
 
 def _print_sizes(months: dict[int, Month]) -> None:

@@ -48,6 +48,7 @@ def test_what_is_stored_has_an_id(serve: "Serve", baseline: Baseline) -> None:
     rollup = add_rollups(service.runtime.database, baseline.binning(latency_bounds=bounds))
     assert rollup.operations.rows == dict.fromkeys(STATUSES, 0) | {"success": 90, "error": 10}
     assert rollup.operations.requests == sum(rollup.operations.latencies) == 100
+    assert rollup.operations.stored == sum(row.status == "success" for row in rows)
     assert rollup.feature("age").n == 100
     assert rollup.moments("age").n == 100
     assert rollup.predictions is None or rollup.predictions.n == 90

@@ -284,9 +284,24 @@ def test_operations_are_counted_per_row_and_per_request() -> None:
         "unknown_error": 0,
     }
     assert {reason: n for reason, n in operations.fallbacks.items() if n} == {"error": 1}
-    assert (operations.truncated, operations.extra) == (2, 1)
+    assert (operations.truncated, operations.extra, operations.stored) == (2, 1, 0)
     assert operations.latencies == (1, 2, 1)
     assert operations.latency_sum == pytest.approx(9.9)
+
+
+def test_predictions_that_ground_truth_can_be_joined_to() -> None:
+    """Those of the sample that were answered, and have a value."""
+    bounds = Binning(latency_bounds=(0.1,))
+    answers = [Row([], prediction=value) for value in (0, "", False, None)]
+    requests = [
+        served(*answers, truncated=True),
+        served(*answers, status="fallback", error=4, reason=0),
+        served(*answers, stored=False),
+        served(Row([], prediction=1), status="error", error=4),
+        served(status="invalid", error=0),
+    ]
+
+    assert Rollup.of(bounds, requests).operations.stored == 6
 
 
 def test_what_a_later_version_counts_does_not_stop_the_drain() -> None:
@@ -439,7 +454,7 @@ def test_blocks_are_laid_out_as_documented() -> None:
     packed = Rollup.of(Binning((AGE, PLAN), CHURN, ("0", "1"), "1", None, (0.1,)), requests).pack()
 
     assert packed.n == 1
-    operations = bytes((1, 1, 1, 1, *[0] * 16, 0, 1))
+    operations = bytes((1, 1, 1, 1, *[0] * 16, 1, 0, 1))
     assert packed.operations == operations + np.array([0.25], "<f8").tobytes()
     age = bytes(1 if cell == AGE.cell_of(30) else 0 for cell in range(AGE.size))
     assert packed.counts == bytes((1, 1)) + age + bytes((1, 0, 0, 0, 0, 0, 0))

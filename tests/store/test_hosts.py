@@ -9,10 +9,12 @@ from contextlib import closing
 import psycopg
 import pytest
 
+from flask_mlmonitor.stats.truth import TruthLayout
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.reading import ModelTotals, count_pending, read_totals
 from flask_mlmonitor.store.recording import Batch, Span, apply
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
+from flask_mlmonitor.store.truth_hours import refresh_hours
 from flask_mlmonitor.store.urls import open_store
 from tests.postgres import Postgres
 from tests.store.batches import NOW, batch, batch_of_rows, row
@@ -105,6 +107,24 @@ def test_the_same_ground_truth_from_two_callers(
     results = [verdict.result for truth in truths for verdict in truth.result(SECONDS)]
     assert sorted(results) == ["accepted", "updated"]
     assert read_totals(postgresql) == [ModelTotals("fraud", "2", 1, 1, 1)]
+
+
+def test_an_hour_is_added_up_while_its_ground_truth_is_being_stored(
+    postgresql: Database, postgres: Postgres, postgres_url: str, at_once: ThreadPoolExecutor
+) -> None:
+    """The evaluator waits for the commit, finds that its sums are old, and writes nothing."""
+    apply(postgresql, Span("a.j", 0, 10), batch("p0", "p1"))
+    record_ground_truth(postgresql, [Claim("p0", 1, LATER)])
+    held_up = HeldUp(postgres_url, postgres)
+    truth = at_once.submit(record_ground_truth, postgresql, [Claim("p1", 1, LATER)])
+    held_up.until_waiting(1)
+    evaluator = at_once.submit(refresh_hours, postgresql, "fraud", "2", TruthLayout())
+    held_up.until_waiting(2)
+    held_up.end()
+
+    assert truth.result(SECONDS)[0].result == "accepted"
+    assert evaluator.result(SECONDS) == []
+    assert len(refresh_hours(postgresql, "fraud", "2", TruthLayout())) == 1
 
 
 def test_drains_do_not_wait_for_each_others_rows(
