@@ -31,7 +31,7 @@ _TOP: Final = _UNITS << FINEST
 
 def most_parts(classes: int) -> int:
     """Return how many different parts are kept for so many classes in all."""
-    return max(1024, 512 * classes)
+    return max(2048, 512 * classes)
 
 
 def parts_of(p: Floats) -> Counts:
@@ -92,12 +92,11 @@ class Ranking:
     def add_up(cls, classes: int, rankings: Sequence["Ranking"]) -> Self:
         """Return the sum of any number of rankings of so many classes."""
         level = max((one.level for one in rankings), default=0)
-        lengths = [len(one.rows.keys) for one in rankings]
-        finer = np.repeat(np.array([level - one.level for one in rankings], np.intp), lengths)
         keys, counts = end_to_end([one.rows for one in rankings])
-        return cls(classes, level, Sparse.of(_coarse(keys, finer), counts))._bounded(
-            most_parts(classes)
-        )
+        finer = np.array([level - one.level for one in rankings], np.intp)
+        if finer.any():
+            keys = _coarse(keys, np.repeat(finer, [len(one.rows.keys) for one in rankings]))
+        return cls(classes, level, Sparse.of(keys, counts))._bounded(most_parts(classes))
 
     def _bounded(self, most: int) -> Self:
         keys = self.rows.keys >> 2

@@ -5,10 +5,9 @@ Hours add to windows, parts of hours to the whole, as long as their layout is th
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
 
@@ -76,7 +75,8 @@ class _Packed(msgspec.Struct, array_like=True):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Packed).decode
-_PIECE: Final = 16
+_PIECE: Final = 1 << 16
+"""Bytes that are added at a time: their numbers stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,9 +138,8 @@ class TruthSums:
     @classmethod
     def add_up(cls, layout: TruthLayout, packed: Iterable[bytes]) -> Self:
         """Add up any number of packed sums; :exc:`ValueError` if one is not of this layout."""
-        total, rest = cls._sum(layout, []), iter(packed)
-        # In pieces that stay in the processor's cache, and in memory that is used again.
-        while some := list(islice(rest, _PIECE)):
+        total = cls._sum(layout, [])
+        for some in _pieces(packed):
             total = cls._sum(layout, [total, *cls._unpack(layout, some)])
         return total
 
@@ -266,6 +265,18 @@ class TruthSums:
         cells = np.zeros(self.layout.target.size, np.int64)
         cells[self.truths.keys] = self.truths.counts
         return FeatureCounts(self.layout.target, tuple(cells.tolist()))
+
+
+def _pieces(packed: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Split packed sums into pieces of some size."""
+    piece, size = [], 0
+    for data in packed:
+        piece.append(data)
+        size += len(data)
+        if size >= _PIECE:
+            yield piece
+            piece, size = [], 0
+    yield piece
 
 
 def _places(layout: TruthLayout, labels: Labels, values: Sequence[Any]) -> Places:

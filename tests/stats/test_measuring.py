@@ -196,12 +196,24 @@ def test_nothing_is_measured_of_nothing() -> None:
 def test_figures_beyond_float64_are_left_out() -> None:
     """Errors whose squares do not fit have no mean square; their mean is one."""
     found = measured(TruthLayout(task="regression"), rows_of([1e300, 0.5], [-1e300, 0.5]))
-    large = measured(TruthLayout(task="regression"), rows_of([1e100, 3.0], [2e100, 1.0]))
+    many = rows_of([1e100, 3.0] * 20, [2e100, 1.0] * 20)
+    large = measured(TruthLayout(task="regression"), many)
 
     assert found.figures == {"mae": 1e300}
     assert found.intervals == {}
     assert large.figures == pytest.approx(of_errors([2e100, 1.0], [1e100, 3.0]))
     assert large.intervals.keys() == {"mae"}
+
+
+def test_intervals_of_few_losses_are_not_given() -> None:
+    """The mean of a few skewed values has no honest interval; nor has a loss of one class."""
+    errors = measured(TruthLayout(task="regression"), rows_of([0.5] * 29, [0.25, *[0.75] * 28]))
+    rare = measured(BINARY, rows_of([0] * 40, [1, *[0] * 39], [0.1] * 40))
+
+    assert errors.intervals == {}
+    assert {"log_loss", "brier_score", "roc_auc"} <= rare.figures.keys()
+    assert "roc_auc" in rare.intervals
+    assert not {"log_loss", "brier_score"} & rare.intervals.keys()
 
 
 def test_the_prediction_of_a_baseline_may_be_a_class_without_its_probability() -> None:
