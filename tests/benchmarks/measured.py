@@ -176,9 +176,7 @@ def _held(figures: Mapping[str, float], draw: Callable[[], TruthSums], samples: 
             low, high = intervals[name]
             given[name] += 1
             held[name] += low <= figures[name] <= high
-    return [
-        f"{held[name] / given[name]:.1%}" if given[name] else "not given" for name in figures
-    ]
+    return [f"{held[name] / given[name]:.1%}" if given[name] else "not given" for name in figures]
 
 
 if __name__ == "__main__":
