@@ -24,15 +24,17 @@ TINY = {
     "flights": "--months 1",
     "inserts": "--rows 20 --rounds 1",
     "journal": "--appends 200 --rounds 1",
+    "measured": "--rows 200 --hours 3 --rounds 1 --samples 20",
     "outage": "--seconds 2 --rate 40 --workers 2",
     "performance": "--predictions 2000 --rows 2000 --late 50 --hours 7 --rounds 1",
     "privacy": "--predictions 20 --rounds 1",
     "request_path": "--requests 20 --rounds 1",
     "startup": "--rounds 1",
+    "year": "--months 1 --share 0.01",
     "windows": "--features 10 --days 2 --minutes 90 --hours 1 --rows 500 --rounds 1",
 }
 NEED_POSTGRESQL = {"drain", "endurance", "inserts"}
-NOT_THEMSELVES = {"fabricated", "measuring", "peers"}
+NOT_THEMSELVES = {"fabricated", "measuring", "peers", "year_service"}
 
 
 @pytest.mark.slow
