@@ -158,6 +158,11 @@ class Settings:
         return "RETENTION_DAYS" in self.explicit
 
     @property
+    def accuracy_set(self) -> bool:
+        """Whether absolute limits of the accuracy were chosen, so that they hold."""
+        return not self.explicit.isdisjoint({"ACCURACY_WARNING", "ACCURACY_CRITICAL"})
+
+    @property
     def without_effect(self) -> tuple[str, ...]:
         """The keys that were set although nothing acts on them in this version."""
         return tuple(key.config_name for key in KEYS if key.planned and key.name in self.explicit)

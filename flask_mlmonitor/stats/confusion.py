@@ -132,6 +132,17 @@ class Confusion:
         return type(self)(self.classes, None, Sparse.of(self.pairs.keys[:0]))
 
     @property
+    def n(self) -> int:
+        """All pairs."""
+        return int(self.pairs.counts.sum())
+
+    @property
+    def right(self) -> int:
+        """The pairs whose prediction is the truth, as far as the baseline's classes spell it."""
+        true, predicted = np.divmod(self.pairs.keys, _STRIDE)
+        return int(self.pairs.counts[true == predicted].sum())
+
+    @property
     def widest(self) -> float:
         """How many labels the side with more of them has."""
         if self.others is None:

@@ -64,11 +64,13 @@ class Calibration:
 
     :param classes: of two the positive one, else all.
     :param chances: per class and score cell.
+    :param rows: of the baseline, with scores and truth.
     :param finer: what the baseline's figures exceed those of the middles of its score cells by.
     """
 
     classes: tuple[str, ...]
     chances: Floats
+    rows: int
     finer: Mapping[str, float]
     _curves: Sequence[_Curve]
 
@@ -97,7 +99,9 @@ def _calibration(
     chances = np.array([curve.chances for curve in curves])
     coarse = {one.name: one.value for one in figures_of_scores(true, rows - true)}
     finer = {name: value - coarse[name] for name, value in performance if name in coarse}
-    return Calibration(tuple(one.name for one in scores), chances, finer, curves)
+    return Calibration(
+        tuple(one.name for one in scores), chances, int(rows[0].sum()), finer, curves
+    )
 
 
 def estimate(scores: Mapping[str, Scores], calibration: Calibration) -> Estimated:

@@ -10,7 +10,7 @@ are follows from the probabilities alone, not from the order in which they were 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -141,6 +141,66 @@ class Ranking:
         start, stop = np.searchsorted(keys, [4 * size * place, 4 * size * (place + 1)])
         own = keys[start:stop]
         return (own >> 2) - size * place, own & 3, self.rows.counts[start:stop]
+
+
+class Kinds(NamedTuple):
+    """What each number of :class:`Entries` means: one place for each.
+
+    :param curve: the place of the scored class.
+    :param predicted: whether such rows were predicted as the class; *true* whether they are of it.
+    :param cell: of the probability.
+    """
+
+    curve: Places
+    predicted: Bools
+    true: Bools
+    cell: Places
+
+    @classmethod
+    def of(cls, classes: int) -> Self:
+        """Return the kinds of rows that a ranking of so many classes tells apart."""
+        number = np.arange(classes * _UNITS * 4)
+        curve, unit = np.divmod(number >> 2, _UNITS)
+        cell = np.clip(unit - (_OCTAVES - 1), 0, Binning.SCORE_CELLS - 1)
+        return cls(curve, (number & 2) > 0, (number & 1) > 0, cell)
+
+
+class Entries(NamedTuple):
+    """Rows of many rankings, those of the first one first.
+
+    :param kinds: for each entry its place in :class:`Kinds`.
+    :param ends: per ranking, how many entries it and those before it have.
+    """
+
+    kinds: Counts
+    rows: Counts
+    ends: Counts
+
+    @classmethod
+    def of(cls, rankings: Sequence[Ranking]) -> Self:
+        """Read hundreds of rankings in a few operations.
+
+        >>> ranking = Ranking.of(np.array([[0.2]]), np.array([[False]]), np.array([[True]]))
+        >>> kinds, rows, ends = Entries.of([ranking, ranking])
+        >>> Kinds.of(1).cell[kinds].tolist(), rows.tolist(), ends.tolist()
+        ([40, 40], [1, 1], [1, 2])
+        """
+        nothing = np.zeros(0, np.int64)
+        sizes = np.array([len(one.rows.keys) for one in rankings], np.int64)
+        keys = np.concatenate([nothing, *(one.rows.keys for one in rankings)])
+        rows = np.concatenate([nothing, *(one.rows.counts for one in rankings)])
+        steps = np.repeat(np.array([FINEST - one.level for one in rankings], np.int64), sizes)
+        return cls(((keys >> (steps + 2)) << 2) | (keys & 3), rows, np.cumsum(sizes))
+
+    def sums(self, weights: Floats) -> Floats:
+        """Return per column of *weights*, which have a row for each kind, the sum per ranking."""
+        found = np.zeros((len(self.ends), weights.shape[1]))
+        starts = np.concatenate([[0], self.ends[:-1]])
+        held = np.flatnonzero(self.ends > starts)
+        if len(held):
+            weighed = weights[self.kinds] * self.rows[:, np.newaxis]
+            found[held] = np.add.reduceat(weighed, starts[held])
+        return found.T
 
 
 def scored(
