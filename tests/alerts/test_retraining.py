@@ -119,7 +119,7 @@ def test_the_limits_are_the_models_own() -> None:
 def test_what_a_window_says() -> None:
     """Only what is known by enough ground truth, and has drifted by more than chance."""
     drifts = {"a": drift(0.8), "b": drift(0.73), "c": drift(0.6)}
-    figures = {"performance": {"accuracy": 0.8}, "drift": drifts}
+    figures: dict[str, Any] = {"performance": {"accuracy": 0.8}, "drift": drifts}
     hour = {"start": NOON - HOUR, "end": NOON}
 
     psi = float(drifts["a"].psi or 0)
