@@ -74,14 +74,14 @@ class Settings:
     missing_warning: float
     missing_critical: float
     outlier_warning: float
-    error_rate_warning: float
-    error_rate_critical: float
-    min_throughput: float | None
-    max_throughput: float | None
     accuracy_warning: float
     accuracy_critical: float
     accuracy_drop_warning: float
     accuracy_drop_critical: float
+    error_rate_warning: float
+    error_rate_critical: float
+    min_throughput: float | None
+    max_throughput: float | None
     fallback_rate_warning: float
     fallback_rate_critical: float
     invalid_rate_warning: float

@@ -4,6 +4,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.parser import (
@@ -11,23 +12,57 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from flask_mlmonitor import Baseline
+from flask_mlmonitor import Baseline, MLMonitor
+from flask_mlmonitor.counters.requests import NotificationCounters
 from flask_mlmonitor.metrics import METRICS
-from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, RULES, STATUSES
+from flask_mlmonitor.records import (
+    ERROR_TYPES,
+    FALLBACK_REASONS,
+    NOTIFICATION_OUTCOMES,
+    RULES,
+    STATUSES,
+)
+from flask_mlmonitor.store.outbox import add_messages
+from tests.channels.notices import notification
 
 if TYPE_CHECKING:
     from tests.conftest import MakeService, Serve, Service
 from tests.scraping import LABELS, MODEL, OPENMETRICS, SUFFIXES, predict, samples, scrape, value
 
+FEW = 40
+
+
+def measure(monitor: MLMonitor) -> None:
+    """Let a classification and a regression predict, and know what was true."""
+    places = range(400)
+    scored = Baseline.from_dataframe(
+        pd.DataFrame({"age": places}),
+        target=[place % 4 < 2 for place in places],
+        predictions=[place % 2 == 0 for place in places],
+        probabilities=[0.6 if place % 2 == 0 else 0.4 for place in places],
+    )
+    monitor.register("scored", baseline=scored)
+    monitor.register("price", task="regression")
+    for place in range(FEW):
+        yes = place % 2 == 0
+        key = monitor.record_prediction(
+            "scored", {"age": place}, yes, probability=0.6 if yes else 0.4
+        )
+        monitor.record_ground_truth(key, place % 4 < 2)
+        key = monitor.record_prediction("price", {"age": place}, place)
+        monitor.record_ground_truth(key, place + 0.5)
+
 
 def test_every_metric(serve: "Serve", baseline: Baseline, customer: dict[str, Any]) -> None:
     """Each one of the table, of its kind, with exactly its labels and its help; and no other."""
-    service = serve(predict, baseline=baseline, timeout=20, fallback=predict)
+    config = {"MLMONITOR_MIN_SAMPLES": FEW}
+    service = serve(predict, baseline=baseline, timeout=20, fallback=predict, config=config)
     key = service.post(customer).headers["X-Prediction-ID"]
     service.client.post("/mlmonitor/ground-truth", json={"prediction_id": key, "value": 1})
-    for _ in range(210):
+    for _ in range(FEW):
         service.post(customer)
     with service.app.app_context():
+        measure(service.monitor)
         service.monitor.evaluate()
     families = scrape(service)
 
@@ -44,7 +79,8 @@ def test_every_metric(serve: "Serve", baseline: Baseline, customer: dict[str, An
 
 def test_children_exist_from_the_start(serve: "Serve", baseline: Baseline) -> None:
     """At 0, before the first prediction of a model: else `rate()` would miss the first error."""
-    service = serve(predict, baseline=baseline, timeout=20, fallback=predict)
+    hook = {"MLMONITOR_WEBHOOK_URL": "http://127.0.0.1:1/hook"}
+    service = serve(predict, baseline=baseline, timeout=20, fallback=predict, config=hook)
     service.monitor.register("churn", version="7")
     families = scrape(service)
     found = samples(families)
@@ -77,10 +113,27 @@ def test_children_exist_from_the_start(serve: "Serve", baseline: Baseline) -> No
         ("ml_requests_per_second", MODEL),
         ("mlmonitor_internal_errors_total", {"where": "journal"}),
         ("mlmonitor_records_dropped_total", {"reason": "journal_full"}),
+        *(
+            ("mlmonitor_notifications_total", {"channel": channel, "outcome": outcome})
+            for channel, outcome in itertools.product(("log", "webhook"), NOTIFICATION_OUTCOMES)
+        ),
+        ("mlmonitor_outbox_messages", {}),
     ]
 
     for name, labels in expected:
         assert found[name, frozenset(labels.items())] == 0, (name, labels)
+
+
+def test_notifications(fraud_service: "Service") -> None:
+    """What waits is counted in the store, the tries in each process."""
+    runtime = fraud_service.runtime
+    with runtime.database.writing() as connection:
+        add_messages(connection, "shop", [(notification(), ["log", "slack"])], created=0)
+    NotificationCounters(runtime.slot, fraud_service.state.channels).came("log", "delivered")
+
+    assert fraud_service.samples("mlmonitor_outbox_messages") == {(): 2}
+    tries = fraud_service.samples("mlmonitor_notifications_total")
+    assert {key: count for key, count in tries.items() if count} == {("log", "delivered"): 1}
 
 
 def test_no_label_comes_from_a_client(serve: "Serve", baseline: Baseline) -> None:
@@ -90,7 +143,9 @@ def test_no_label_comes_from_a_client(serve: "Serve", baseline: Baseline) -> Non
     body = {"prediction_id": "from the client", "value": "from the client"}
     service.client.post("/mlmonitor/ground-truth", json=body)
 
-    assert "client" not in service.client.get("/metrics").text
+    shown = service.client.get("/metrics").text
+    assert "from the client" not in shown
+    assert "from-a-client" not in shown
 
 
 def test_openmetrics(fraud_service: "Service") -> None:

@@ -8,10 +8,11 @@ from flask import Flask
 from flask_mlmonitor._app import EXTENSION, AppState, Authorize, Declaration, load_baseline
 from flask_mlmonitor._evaluations import schedule_of
 from flask_mlmonitor.background.folders import check_folders
+from flask_mlmonitor.channels.configured import channels_of
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
-from flask_mlmonitor.counters.requests import UNKNOWN, TruthCounters
+from flask_mlmonitor.counters.requests import UNKNOWN, NotificationCounters, TruthCounters
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.extension.by_hand import ByHand
 from flask_mlmonitor.extension.decorators import Decorators
@@ -69,6 +70,7 @@ class MLMonitor(Decorators, ByHand):
             self._registered,
             lambda: _declared_by(reference()),
             schedule_of,
+            channels_of(settings),
             self._authorize,
         )
         for declaration in self._early:
@@ -96,6 +98,7 @@ def _open(state: AppState) -> None:
         warn_of_unknown(state)
         # Made now, so that every counter exists at 0 before there is anything to count.
         TruthCounters(runtime.slot, UNKNOWN)
+        NotificationCounters(runtime.slot, state.channels)
         for declaration in state.declarations():
             route_of(state, declaration)
             TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))

@@ -118,6 +118,15 @@ MONITOR_COUNTED: Final = (
         ),
         "dropped",
     ),
+    Counted(
+        Metric(
+            "mlmonitor_notifications_total",
+            "counter",
+            ("channel", "outcome"),
+            "Tries to deliver a message, by what became of them; and the messages given up.",
+        ),
+        "notifications",
+    ),
 )
 LATENCY: Final = Metric(
     "ml_prediction_latency_seconds",
@@ -207,6 +216,9 @@ EVALUATION_SECONDS: Final = Metric(
     (),
     "How long the last run of the evaluator took.",
 )
+OUTBOX: Final = Metric(
+    "mlmonitor_outbox_messages", "gauge", (), "Messages that wait to be delivered to a channel."
+)
 BYTES: Final = Metric(
     "mlmonitor_journal_bytes", "gauge", (), "Bytes in the journal that are not in the store yet."
 )
@@ -232,6 +244,6 @@ METRICS: Final[tuple[Metric, ...]] = (
     *(PSI, CRITICAL_PSI, KS, CHI_SQUARE, DRIFT_STATUS, DRIFTED, PREDICTION_PSI),
     *(MISSING, OUTLIERS, OUT_OF_RANGE, UNSEEN),
     *performance.METRICS,
-    *(LAST_EVALUATION, EVALUATION_SECONDS, BYTES, LAG, UP, WORKERS, UNREADABLE, BUILD),
+    *(LAST_EVALUATION, EVALUATION_SECONDS, OUTBOX, BYTES, LAG, UP, WORKERS, UNREADABLE, BUILD),
 )
 """Every metric, with the default prefix."""

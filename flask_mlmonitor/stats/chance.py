@@ -15,6 +15,9 @@ from flask_mlmonitor.stats.columns import Floats
 _SYMMETRIC: Final = 1e-3
 """Below this skewness a sum is as good as normal."""
 
+_LARGEST: Final = 300.0
+"""The exponent of a number of steps that nobody lives to see."""
+
 
 class Chance(NamedTuple):
     """The second and third central moments of a sum; those of independent sums add."""
@@ -89,7 +92,7 @@ def run_length(barrier: float, drifts: Floats, step: Chance) -> Floats:
     [284.8, 25.0]
     """
     exponents = step.exponents(drifts)
-    x = np.minimum(exponents * barrier, 700.0)
+    x = np.minimum(exponents * barrier, _LARGEST)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = (np.expm1(x) - x) / (exponents * drifts)
     level: Floats = np.where(np.abs(x) < 1e-4, barrier**2 / step.variance, found)

@@ -1,8 +1,9 @@
 """Concept drift: the same inputs now have other outcomes, and the model errs more than it expects.
 
 The mistakes on rows with truth are compared with those that the model's own calibrated
-probabilities lead to expect on the same rows. Inputs that became harder, classes that became more
-frequent, or truth that comes early for one of them, move both sides alike.
+probabilities lead to expect on the same rows. Inputs that became harder move both sides alike; and
+what rows that were chosen by their class explain, because truth comes early for one of them or
+because its share has changed, is no concept drift either.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from flask_mlmonitor.stats.mistakes import (
     Reference,
     by_absolute_error,
     by_accuracy,
+    by_classes,
     by_scores,
 )
 from flask_mlmonitor.stats.page_hinkley import page_hinkley, threshold
@@ -34,11 +36,13 @@ class ConceptDrift(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a model errs more, or less, than was to be expected of it on the same rows.
 
     :param status: "moderate" or "significant" when *gap* is beyond the band and not small, or
-        when the detector sees a change for the worse, and *recent* is not small.
+        when the detector sees a change for the worse and *recent* is not small.
     :param gap: measured minus expected accuracy, over the window's rows with truth; of a
         regression, by what share its mean absolute error is below the baseline's. Negative is
         worse, positive is better.
     :param low: the band in which chance keeps the gap, at the level of the test; up to *high*.
+    :param net: the gap that is left when the shares of the classes among these rows are taken for
+        granted; ``None`` without probabilities. It must be more than chance, too.
     :param n: rows of the window that were compared.
     :param reference: "estimate" when the model's probabilities told what to expect, "baseline"
         when only its performance did: then inputs that became harder cannot be told apart from
@@ -54,6 +58,7 @@ class ConceptDrift(msgspec.Struct, frozen=True, kw_only=True):
     gap: float | None = None
     low: float | None = None
     high: float | None = None
+    net: float | None = None
     since: datetime | None = None
     recent: float | None = None
     score: float | None = None
@@ -84,58 +89,72 @@ def judge_concept(
     :param min_samples: the rows with truth that the window needs.
     :return: ``None`` where the baseline does not say what to expect.
     """
-    expect = _expectation(window, calibration, baseline, min_samples)
-    if expect is None:
+    expectation = _expectation(window, calibration, baseline, min_samples)
+    if expectation is None:
         return None
-    found = expect([window])
+    found = expectation.of([window])
     if found.n < max(1, min_samples):
         return ConceptDrift(status="not_enough_data", reference=found.reference, n=int(found.n))
-    gap, (low, high) = found.gap(), found.band(level)
-    change = _change(
-        expect([one for _, one in hours]), [time for time, _ in hours], level, drop_warning
-    )
-    # What is within the band is chance; the detector has a level of its own.
-    drop = max(0.0 if low <= gap <= high else abs(gap), -(change.recent or 0.0))
+    net = expectation.net([window])
+    drop = abs(found.gap()) if _side(found, level) * _side(net, level) > 0 else 0.0
+    change = _change(expectation.of([one for _, one in hours]), level, drop_warning)
+    if change.recent is not None:
+        later = expectation.net([one for _, one in hours[change.start :]])
+        drop = max(drop, -change.recent if _side(later, level) < 0 else 0.0)
+    low, high = found.band(level)
     return ConceptDrift(
         status=_status(drop, drop_warning, drop_critical),
         reference=found.reference,
         n=int(found.n),
-        gap=gap,
+        gap=found.gap(),
         low=low,
         high=high,
-        **change._asdict(),
+        net=net.gap() if found.reference == "estimate" else None,
+        since=None if change.recent is None else _moment(hours[change.start][0]),
+        recent=change.recent,
+        score=change.score,
+        threshold=change.threshold,
     )
+
+
+class _Expectation(NamedTuple):
+    """What tells the mistakes of some hours, and how many were to be expected.
+
+    :param net: the same, when the shares of the classes are taken for granted.
+    """
+
+    of: Callable[[Sequence[TruthSums]], Mistakes]
+    net: Callable[[Sequence[TruthSums]], Mistakes]
 
 
 def _expectation(
     window: TruthSums, calibration: Calibration | None, baseline: Baseline, min_samples: int
-) -> Callable[[Sequence[TruthSums]], Mistakes] | None:
-    """Return what tells the mistakes of some sums, and how many were to be expected."""
+) -> _Expectation | None:
     known = baseline.performance
     if window.task == "regression":
         # A model that was never wrong gives no unit.
-        return partial(by_absolute_error, baseline=baseline) if known.get("mae") else None
+        by_baseline = partial(by_absolute_error, baseline=baseline)
+        return _Expectation(by_baseline, by_baseline) if known.get("mae") else None
     if calibration is not None and calibration.classes == window.layout.scored:
-        by_own = partial(by_scores, calibration=calibration)
-        if "accuracy" not in known or by_own([window]).n >= min_samples:
-            return by_own
-    return partial(by_accuracy, baseline=baseline) if "accuracy" in known else None
+        own = partial(by_scores, calibration=calibration)
+        if "accuracy" not in known or own([window]).n >= min_samples:
+            return _Expectation(own, partial(by_classes, calibration=calibration))
+    by_baseline = partial(by_accuracy, baseline=baseline)
+    return _Expectation(by_baseline, by_baseline) if "accuracy" in known else None
 
 
 class _Change(NamedTuple):
-    """What the detector found: the fields of :class:`ConceptDrift` of these names."""
+    """What the detector found; *start* is the place of an hour, *recent* the gap since then."""
 
-    since: datetime | None = None
-    recent: float | None = None
     score: float | None = None
     threshold: float | None = None
+    start: int = 0
+    recent: float | None = None
 
 
-def _change(
-    found: Mistakes, starts: Sequence[datetime | float], level: float, drop: float
-) -> _Change:
+def _change(found: Mistakes, level: float, drop: float) -> _Change:
     """Run the detector over the hours; half of a drop that matters is let pass."""
-    hours = np.count_nonzero(found.rows)
+    hours = int(np.count_nonzero(found.rows))
     if not 0 < found.chance.variance < np.inf:
         return _Change()
     step = Chance(found.chance.variance / hours, found.chance.third / hours)
@@ -143,9 +162,15 @@ def _change(
     limit = threshold(step, passes, level=level, shared=shared)
     excess = found.wrong - found.expected - drop / 2 * found.rows
     score, start = page_hinkley(excess.tolist(), most=2 * limit + passes)[-1]
-    if score <= limit:
-        return _Change(score=score, threshold=limit)
-    return _Change(_moment(starts[start]), found.gap(start), score, limit)
+    return (
+        _Change(score, limit, start, found.gap(start)) if score > limit else _Change(score, limit)
+    )
+
+
+def _side(found: Mistakes, level: float) -> int:
+    """Return -1 for more mistakes than chance explains, 1 for fewer, else 0."""
+    low, high = found.band(level)
+    return int(found.gap() > high) - int(found.gap() < low)
 
 
 def _moment(time: datetime | float) -> datetime:

@@ -1,16 +1,21 @@
 """What a model got wrong, hour by hour, beside what it was expected to get wrong on these rows."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from flask_mlmonitor.stats.baseline import Baseline
+from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.chance import Chance
 from flask_mlmonitor.stats.columns import Floats
 from flask_mlmonitor.stats.estimates import Calibration
 from flask_mlmonitor.stats.ranking import Entries, Kinds
 from flask_mlmonitor.stats.truth import TruthSums
+
+_FARTHEST: Final = 40.0
+_HALVINGS: Final = 50
+_TINY: Final = 1e-300
 
 Reference = Literal["estimate", "baseline"]
 
@@ -77,6 +82,61 @@ def by_scores(sums: Sequence[TruthSums], calibration: Calibration) -> Mistakes:
         Chance(float(variance.sum()), float(variance @ (2 * right - 1))),
         calibration.variance(growth),
     )
+
+
+def by_classes(sums: Sequence[TruthSums], calibration: Calibration) -> Mistakes:
+    """Expect what the calibrated probabilities say of rows whose classes come as often as here.
+
+    Of rows that are chosen by their class, because truth comes early for one of them or because
+    its share has changed, the odds of each class are multiplied by the same number. It is fitted
+    here, so that only mistakes are left that no choice explains; all hours are taken as one.
+    """
+    counts = _by_kind(sums, len(calibration.classes))
+    rows, hits = counts.sum(2), counts[:, :, 1].sum((1, 2))
+    before = np.clip(calibration.chances, 0.5 / calibration.rows, 1 - 0.5 / calibration.rows)
+    chances = _reweighed(before, rows.sum(1), hits)[:, np.newaxis]
+    variance = rows * chances * (1 - chances)
+    # A row more of the curve's class: one more right if so predicted, of two classes else one less.
+    growth = np.array([-1.0 if len(hits) == 1 else 0.0, 1.0])[:, np.newaxis]
+    spent = (variance * growth).sum((1, 2)) / np.maximum(variance.sum((1, 2)), _TINY)
+    left = growth - spent[:, np.newaxis, np.newaxis]  # the fit leaves no error of what it fits
+    counted, n = growth != 0, float((rows * (growth != 0)).sum())
+    right = (counts[:, :, 1] * growth + rows * (growth < 0)) * counted
+    expected = (rows * chances * growth + rows * (growth < 0)) * counted
+    slopes = (variance * left).sum(1) / (before * (1 - before))
+    return Mistakes(
+        "estimate",
+        np.array([n]),
+        np.array([n - right.sum()]),
+        np.array([n - expected.sum()]),
+        Chance(
+            float((variance * left**2).sum()),
+            float((variance * (2 * chances - 1) * left**3).sum()),
+        ),
+        calibration.variance(slopes / max(n, 1)),
+    )
+
+
+def _by_kind(sums: Sequence[TruthSums], classes: int) -> Floats:
+    """Return rows by class, predicted as it or not, truly of it or not, and score cell."""
+    curve, own, true, cell = Kinds.of(classes)
+    entries = Entries.of([one.ranking for one in sums])
+    counts = np.zeros((classes, 2, 2, Binning.SCORE_CELLS))
+    rows = np.bincount(entries.kinds, entries.rows, minlength=len(own))
+    np.add.at(counts, (curve, own.astype(int), true.astype(int), cell), rows)
+    return counts
+
+
+def _reweighed(chances: Floats, rows: Floats, hits: Floats) -> Floats:
+    """Multiply the odds of each curve so that its rows are expected to have just its hits."""
+    logits = np.log(chances / (1 - chances))
+    low, high = np.full(len(hits), -_FARTHEST), np.full(len(hits), _FARTHEST)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        found = (rows / (1 + np.exp(-logits - middle[:, np.newaxis]))).sum(1)
+        low, high = np.where(found < hits, middle, low), np.where(found < hits, high, middle)
+    reweighed: Floats = 1 / (1 + np.exp(-logits - ((low + high) / 2)[:, np.newaxis]))
+    return reweighed
 
 
 def by_accuracy(sums: Sequence[TruthSums], baseline: Baseline) -> Mistakes:
