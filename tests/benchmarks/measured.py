@@ -154,7 +154,7 @@ def _held_labels(rng: np.random.Generator, shares: Floats, n: int, samples: int)
 def _held_scores(
     rng: np.random.Generator, scores: Callable[..., Floats], n: int, samples: int
 ) -> list[str]:
-    many = scores(rng, 1_000_000)
+    many = scores(rng, 200_000)
     loss = -(many * np.log(many) + (1 - many) * np.log1p(-many)).mean()
     area = metrics.roc_auc_score(rng.random(len(many)) < many, many)
     brier = (many * (1 - many)).mean()
