@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=10_000, help="of an hour")
     parser.add_argument("--hours", type=int, default=720, help="of a window")
     parser.add_argument("--rounds", type=int, default=9, help="of which the fastest counts")
-    parser.add_argument("--samples", type=int, default=2000, help="for each interval")
+    parser.add_argument("--samples", type=int, default=1000, help="for each interval")
     options = parser.parse_args(arguments)
     rng = np.random.default_rng(SEED)
     print(machine())
