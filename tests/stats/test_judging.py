@@ -10,18 +10,11 @@ import pytest
 from flask_mlmonitor import Baseline
 from flask_mlmonitor.records import Row, Served
 from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation
-from flask_mlmonitor.stats.judging import Limits, Span, WindowCounts, judge
+from flask_mlmonitor.stats.judging import Judge, Span, WindowCounts
 from flask_mlmonitor.stats.rollup import Rollup
+from tests.limits import LIMITS
 
 LEVEL = 1 / 43_200
-LIMITS = Limits(
-    psi_warning=0.1,
-    psi_critical=0.2,
-    missing_warning=0.1,
-    missing_critical=0.3,
-    outlier_warning=0.05,
-    min_samples=200,
-)
 END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SPAN = Span("fraud", "2", "1h", END - timedelta(hours=1), END)
 RNG = np.random.default_rng(8)
@@ -54,7 +47,7 @@ def count(yes: float = 0.2, n: int = SOME, **columns: list[Any]) -> WindowCounts
 
 def judged(counts: WindowCounts, span: Span = SPAN, **options: Any) -> Evaluation:
     """Judge a window beside the baseline."""
-    return judge(span, counts, BASELINE, LIMITS, level=LEVEL, **options)
+    return Judge(BASELINE, LIMITS, LEVEL).judge(span, counts, **options)
 
 
 OLDER = RNG.normal(65, 12, SOME).tolist()
@@ -129,7 +122,7 @@ def test_too_few_predictions_are_no_verdict(n: int) -> None:
 
 def test_without_a_baseline_there_is_nothing_to_compare() -> None:
     """The words say so."""
-    found = judge(SPAN, WindowCounts(5000), None, LIMITS, level=LEVEL)
+    found = Judge(None, LIMITS, LEVEL).judge(SPAN, WindowCounts(5000))
 
     assert found.status == "not_enough_data"
     assert "no baseline" in found.verdict.text
@@ -224,7 +217,7 @@ def test_many_features_are_counted_not_listed() -> None:
     rows = [Row(list(RNG.normal(1, 1, 9))) for _ in range(500)]
     served = [Served(0, str(place), 0.0, 0, None, False, [row]) for place, row in enumerate(rows)]
     counts = WindowCounts.of(500, [Rollup.of(baseline.binning(), served)])
-    found = judge(SPAN, counts, baseline, LIMITS, level=LEVEL)
+    found = Judge(baseline, LIMITS, LEVEL).judge(SPAN, counts)
 
     assert len(found.drifted) == 9
     assert "9 of 9 features drifted: " in found.verdict.text
