@@ -153,9 +153,8 @@ class Delivery:
             return result._replace(state="delivered")
         if not outcome.retry or current - message.created >= GIVEN_UP_SECONDS:
             return result._replace(state="dead")
-        pause = min(2.0 ** min(message.attempts - 1, 20), LONGEST_PAUSE) * self._lots.uniform(
-            0.75, 1.25
-        )
+        usual = min(2.0 ** min(message.attempts - 1, 20), LONGEST_PAUSE)
+        pause = usual * self._lots.uniform(0.75, 1.25)
         if outcome.after is None:
             return result._replace(due=current + pause)
         hold = current + min(outcome.after, LONGEST_WAIT)
