@@ -53,6 +53,7 @@ def keep(
     epoch: int = 0,
     seconds: float = 0.0,
     replace: bool = False,
+    told: bool = False,
 ) -> list[Evaluation]:
     """Store what was found; return the evaluations that nobody had stored before.
 
@@ -61,7 +62,7 @@ def keep(
     :raises StoreUnavailable: when the store does not answer.
     """
     new = add_evaluations(
-        database, found.evaluations, epoch=epoch, seconds=seconds, replace=replace
+        database, found.evaluations, epoch=epoch, seconds=seconds, replace=replace, told=told
     )
     for one in found.revisions:
         revise_evaluations(database, one.evaluations)
