@@ -198,7 +198,7 @@ class Entries(NamedTuple):
         starts = np.concatenate([[0], self.ends])[:-1]
         held = np.flatnonzero(self.ends > starts)
         if len(held):
-            weighed = weights[self.kinds] * self.rows[:, np.newaxis]
+            weighed = weights.take(self.kinds, axis=0) * self.rows[:, np.newaxis]
             found[held] = np.add.reduceat(weighed, starts[held])
         return found.T
 
