@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from flask import Flask, Request, current_app
 
 from flask_mlmonitor.background.runtime import Runtime, runtime_for
 from flask_mlmonitor.background.schedule import Schedule
+from flask_mlmonitor.channels.channel import Channel
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError, one_of
@@ -48,6 +49,7 @@ class AppState:
 
     :param registered: models without a route.
     :param routed: returns the models of the app's monitored views.
+    :param channels: the configured ones, by name.
     :param schedule: returns when the app's models are evaluated, by whichever process is elected.
     :param problem: why the monitor could not start, if it could not.
     """
@@ -59,6 +61,7 @@ class AppState:
     registered: Sequence[Declaration]
     routed: Callable[[], Iterable[Declaration]]
     schedule: Callable[["AppState", Runtime], Schedule]
+    channels: Mapping[str, Channel]
     authorize: Authorize | None = None
     problem: str | None = None
     _undeclared: dict[tuple[str, str], Declaration] = field(default_factory=dict)

@@ -246,7 +246,7 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "The channels of critical alerts.",
         ),
     ),
-    "Channels": _planned(
+    "Channels": (
         _secret("SLACK_WEBHOOK_URL", _WEB_URL, "The incoming webhook of the Slack channel."),
         _secret("SLACK_WEBHOOK_URL_CRITICAL", _WEB_URL, "Another Slack channel for the critical."),
         _secret("PAGERDUTY_ROUTING_KEY", _TOKEN, "The integration key of the PagerDuty service."),
@@ -257,7 +257,11 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
         ),
         Key("EMAIL_TO", Kind("list of addresses", read.emails), "", "Who gets the e-mails."),
         _secret("WEBHOOK_URL", _WEB_URL, "Where alerts are posted as JSON."),
-        _secret("WEBHOOK_SECRET", _TOKEN, "The key that signs what is posted there."),
+        _secret(
+            "WEBHOOK_SECRET",
+            Kind("text, or `whsec_` and Base64", read.signing_key),
+            "The key that signs what is posted there.",
+        ),
         _secret("ALERTMANAGER_URL", _WEB_URL, "The Alertmanager that gets the alerts."),
         Key(
             "APPRISE_URLS",

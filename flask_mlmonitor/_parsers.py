@@ -2,6 +2,7 @@
 
 import math
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,18 @@ def token(value: object) -> str:
     read = text(value)
     if read.split() != [read]:
         raise Unreadable("remove the white space from it")
+    return read
+
+
+def signing_key(value: object) -> str:
+    """Read the secret of signatures: any text, or Base64 behind the ``whsec_`` of a generator."""
+    read = token(value)
+    prefix, found, encoded = read.partition("whsec_")
+    if found and not prefix:
+        try:
+            b64decode(encoded, validate=True)
+        except ValueError:
+            raise Unreadable("set Base64 behind whsec_, or a text that begins otherwise") from None
     return read
 
 

@@ -20,10 +20,11 @@ from flask_mlmonitor._app import (
 )
 from flask_mlmonitor._evaluations import evaluate_now, schedule_of
 from flask_mlmonitor.background.folders import check_folders
+from flask_mlmonitor.channels.configured import channels_of
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
-from flask_mlmonitor.counters.requests import UNKNOWN, TruthCounters
+from flask_mlmonitor.counters.requests import UNKNOWN, NotificationCounters, TruthCounters
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.metrics import MonitorCollector
 from flask_mlmonitor.request.boundary import Boundary
@@ -93,6 +94,7 @@ class MLMonitor:
             self._registered,
             lambda: _declared_by(reference()),
             schedule_of,
+            channels_of(settings),
             self._authorize,
         )
         for declaration in self._early:
@@ -361,6 +363,7 @@ def _open(state: AppState) -> None:
         warn_of_unknown(state)
         # Made now, so that every counter exists at 0 before there is anything to count.
         TruthCounters(runtime.slot, UNKNOWN)
+        NotificationCounters(runtime.slot, state.channels)
         for declaration in state.declarations():
             route_of(state, declaration)
             TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))

@@ -47,7 +47,7 @@ LABEL_VALUES = {
     "how-to/ground-truth.md": TRUTH_RESULTS,
     "reference/metrics.md": (
         *(*records.ERROR_TYPES, *records.FALLBACK_REASONS, *records.RULES),
-        *(*records.DROP_REASONS, *WHERES),
+        *(*records.DROP_REASONS, *records.NOTIFICATION_OUTCOMES, *WHERES),
     ),
 }
 """Where a reader learns what the values of the metrics' labels mean."""

@@ -8,7 +8,16 @@ from typing import Any
 
 from flask_mlmonitor import Baseline
 
-HEAVY = ("pandas", "psycopg", "pyarrow", "scipy", "sklearn", "sqlalchemy.dialects.postgresql")
+HEAVY = (
+    "pandas",
+    "psycopg",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "sqlalchemy.dialects.postgresql",
+    "smtplib",
+    "urllib3",
+)
 
 SERVE = """
 import json, sys

@@ -12,8 +12,17 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from flask_mlmonitor import Baseline
+from flask_mlmonitor.counters.requests import NotificationCounters
 from flask_mlmonitor.metrics import METRICS
-from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, RULES, STATUSES
+from flask_mlmonitor.records import (
+    ERROR_TYPES,
+    FALLBACK_REASONS,
+    NOTIFICATION_OUTCOMES,
+    RULES,
+    STATUSES,
+)
+from flask_mlmonitor.store.outbox import add_messages
+from tests.channels.notices import notification
 
 if TYPE_CHECKING:
     from tests.conftest import MakeService, Serve, Service
@@ -44,7 +53,8 @@ def test_every_metric(serve: "Serve", baseline: Baseline, customer: dict[str, An
 
 def test_children_exist_from_the_start(serve: "Serve", baseline: Baseline) -> None:
     """At 0, before the first prediction of a model: else `rate()` would miss the first error."""
-    service = serve(predict, baseline=baseline, timeout=20, fallback=predict)
+    hook = {"MLMONITOR_WEBHOOK_URL": "http://127.0.0.1:1/hook"}
+    service = serve(predict, baseline=baseline, timeout=20, fallback=predict, config=hook)
     service.monitor.register("churn", version="7")
     families = scrape(service)
     found = samples(families)
@@ -77,10 +87,27 @@ def test_children_exist_from_the_start(serve: "Serve", baseline: Baseline) -> No
         ("ml_requests_per_second", MODEL),
         ("mlmonitor_internal_errors_total", {"where": "journal"}),
         ("mlmonitor_records_dropped_total", {"reason": "journal_full"}),
+        *(
+            ("mlmonitor_notifications_total", {"channel": channel, "outcome": outcome})
+            for channel, outcome in itertools.product(("log", "webhook"), NOTIFICATION_OUTCOMES)
+        ),
+        ("mlmonitor_outbox_messages", {}),
     ]
 
     for name, labels in expected:
         assert found[name, frozenset(labels.items())] == 0, (name, labels)
+
+
+def test_notifications(fraud_service: "Service") -> None:
+    """What waits is counted in the store, the tries in each process."""
+    runtime = fraud_service.runtime
+    with runtime.database.writing() as connection:
+        add_messages(connection, "shop", [(notification(), ["log", "slack"])], created=0)
+    NotificationCounters(runtime.slot, fraud_service.state.channels).came("log", "delivered")
+
+    assert fraud_service.samples("mlmonitor_outbox_messages") == {(): 2}
+    tries = fraud_service.samples("mlmonitor_notifications_total")
+    assert {key: count for key, count in tries.items() if count} == {("log", "delivered"): 1}
 
 
 def test_no_label_comes_from_a_client(serve: "Serve", baseline: Baseline) -> None:
@@ -90,7 +117,9 @@ def test_no_label_comes_from_a_client(serve: "Serve", baseline: Baseline) -> Non
     body = {"prediction_id": "from the client", "value": "from the client"}
     service.client.post("/mlmonitor/ground-truth", json=body)
 
-    assert "client" not in service.client.get("/metrics").text
+    shown = service.client.get("/metrics").text
+    assert "from the client" not in shown
+    assert "from-a-client" not in shown
 
 
 def test_openmetrics(fraud_service: "Service") -> None:

@@ -1,11 +1,15 @@
 """Which channels an app has, and which of them a message goes to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.util import find_spec
+from typing import Final
 
+from flask_mlmonitor.alerts.alert import Notification
 from flask_mlmonitor.channels.channel import Channel
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.exceptions import ConfigError
+
+SLACK_CRITICAL: Final = "slack-critical"
 
 
 def channels_of(settings: Settings) -> Mapping[str, Channel]:
@@ -26,29 +30,29 @@ def channels_of(settings: Settings) -> Mapping[str, Channel]:
     }
 
 
-def routed(route: Iterable[str], channels: Mapping[str, Channel]) -> tuple[str, ...]:
-    """Return the names of the configured channels of a route; the log when there is none.
+def routed(
+    notification: Notification, route: Collection[str], channels: Iterable[str]
+) -> tuple[str, ...]:
+    """Return which of the configured *channels* are of a route.
 
-    >>> routed(("pagerduty", "slack"), {"log": ..., "slack": ..., "apprise": ...})
-    ('slack',)
-    >>> routed(("apprise",), {"log": ..., "apprise": ..., "apprise-2": ...})
-    ('apprise', 'apprise-2')
-    >>> routed(("email",), {"log": ...})
-    ('log',)
+    Of the two channels of Slack, critical messages go to their own; the end of an incident goes to
+    both: the outbox knows which of them has heard of it.
+
+    :param route: the names as ``MLMONITOR_ALERT_ROUTE_…`` has them.
     """
-    wanted = set(route)
-    found = tuple(name for name in channels if name.partition("-")[0] in wanted)
-    return found or ("log",)
+    found = [name for name in channels if name.partition("-")[0] in route]
+    if SLACK_CRITICAL in found and notification.action == "trigger":
+        critical = notification.severity == "critical"
+        found.remove("slack" if critical else SLACK_CRITICAL)
+    return tuple(found)
 
 
 def _slack(settings: Settings) -> dict[str, Channel]:
     url, critical = settings.slack_webhook_url, settings.slack_webhook_url_critical
-    either = url or critical
-    if either is None:
-        return {}
+    urls = {"slack": url, SLACK_CRITICAL: critical} if url else {"slack": critical}
     from flask_mlmonitor.channels.slack import Slack
 
-    return {"slack": Slack(either, critical)}
+    return {name: Slack(url) for name, url in urls.items() if url is not None}
 
 
 def _mail(settings: Settings) -> dict[str, Channel]:

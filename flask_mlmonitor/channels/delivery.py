@@ -118,6 +118,8 @@ class Delivery:
                 result = self._result(message, outcome)
                 finish(self._database, message, result)
                 self._tell_of(message, result)
+                if outcome.reason == "noAnswer":
+                    return  # who does not answer one, does not answer the next
         except StoreError:
             return  # what was sent may be sent again when the store is back
 

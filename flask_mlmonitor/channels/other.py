@@ -1,9 +1,9 @@
 """Any other service, by Apprise."""
 
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from flask_mlmonitor.alerts.alert import Notification
@@ -19,9 +19,6 @@ _TELLTALES: Final = ("apprise", "urllib3.connectionpool")
 class Other(Channel):
     """Sends a text to one of the services that Apprise knows.
 
-    How long it may take is Apprise's to decide: it gives most services 4 seconds to be reached and
-    4 to answer.
-
     :param url: as Apprise writes it, such as ``discord://…``.
     """
 
@@ -34,7 +31,7 @@ class Other(Channel):
 
         said = tidy(notification)
         over = said.action == "resolve"
-        with _discreet():
+        with _discretion():
             service = Apprise()
             if not service.add(self._url):
                 return Outcome("clientError", detail="Apprise does not understand this URL")
@@ -43,33 +40,27 @@ class Other(Channel):
                 body="\n".join((f"{said.model} {said.version}: {said.text}", *lines(said))),
                 notify_type="success" if over else _TYPES[said.severity],
                 body_format=NotifyFormat.TEXT,
+                timeout=timeout,
             )
         if sent:
             return Outcome("delivered", taken=True)
         return Outcome("serverError", retry=True, detail="Apprise could not send it")
 
 
-class _Discreet(logging.Filter):
-    """Drops what a thread logs while it must say nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.quiet = threading.local()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether this record may be written."""
-        return not getattr(self.quiet, "now", False)
+_discreet: Final = ContextVar("mlmonitor_discreet", default=False)
 
 
-_FILTER: Final = _Discreet()
+def _may_be_logged(_: logging.LogRecord) -> bool:
+    return not _discreet.get()
 
 
 @contextmanager
-def _discreet() -> Iterator[None]:
+def _discretion() -> Iterator[None]:
+    """Keep quiet about what happens in this context; Apprise takes it along to its threads."""
     for name in _TELLTALES:
-        logging.getLogger(name).addFilter(_FILTER)  # once: it is known after that
-    _FILTER.quiet.now = True
+        logging.getLogger(name).addFilter(_may_be_logged)  # once: it is known after that
+    token = _discreet.set(True)
     try:
         yield
     finally:
-        _FILTER.quiet.now = False
+        _discreet.reset(token)

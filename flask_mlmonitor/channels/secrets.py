@@ -1,6 +1,7 @@
 """What must not be shown, and what may be instead."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -24,6 +25,7 @@ def parts_of(url: str) -> tuple[str, ...]:
     found = [url, login, parts.path, parts.query, *login.split(":", 1), *parts.path.split("/")]
     found += [value for _, value in parse_qsl(parts.query, keep_blank_values=True)]
     found += [unquote(part) for part in found]
+    found.append(b64encode(unquote(login).encode()).decode())  # as HTTP sends it
     return tuple(dict.fromkeys(part for part in found if len(part) >= _SHORTEST))
 
 

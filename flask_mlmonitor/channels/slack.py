@@ -15,23 +15,16 @@ _FIELD: Final = 390
 
 
 class Slack(HttpChannel):
-    """Posts to a channel of Slack.
-
-    :param critical_url: of another channel for what is critical, from its beginning to its end.
-    """
+    """Posts to one channel of Slack, which takes a message a second."""
 
     spacing = 1.0
 
-    def __init__(self, url: str, critical_url: str | None = None) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._critical_url = critical_url or url
 
     def send(self, notification: Notification, timeout: float) -> Outcome:
-        """Post the message to the channel of its severity."""
-        severities = {notification.severity}
-        severities |= {one.severity for one in (*notification.alerts, *notification.resolved)}
-        url = self._critical_url if "critical" in severities else self._url
-        return self._post(url, msgspec.json.encode(payload(notification)), timeout)
+        """Post the message."""
+        return self._post(self._url, msgspec.json.encode(payload(notification)), timeout)
 
 
 def payload(notification: Notification) -> dict[str, Any]:

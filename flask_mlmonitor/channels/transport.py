@@ -107,7 +107,9 @@ def _wait(answer: urllib3.HTTPResponse, clock: Clock) -> float | None:
 
 
 def _why(error: BaseException) -> str:
-    """Return what the system says of a failure, without the addresses around it."""
+    """Return what the system says of a failure; nonsense of a receiver is not repeated."""
     while not isinstance(error, OSError) and (error.__cause__ or error.__context__):
         error = error.__cause__ or error.__context__ or error
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return type(error).__name__

@@ -1,7 +1,7 @@
 """What is counted of each request, and of the monitor itself."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from flask_mlmonitor.counters.cells import Block, Name, Owner
@@ -10,6 +10,7 @@ from flask_mlmonitor.records import (
     DROP_REASONS,
     ERROR_TYPES,
     FALLBACK_REASONS,
+    NOTIFICATION_OUTCOMES,
     RULES,
     STATUSES,
     FieldFailure,
@@ -154,6 +155,25 @@ class MonitorCounters(Cells):
             ("torn",),
         ]
         super().__init__(slot, MONITOR, names)
+
+
+class NotificationCounters(Cells):
+    """What became of the messages of each channel that an app has."""
+
+    def __init__(self, slot: Slot, channels: Iterable[str]) -> None:
+        names: list[Name] = [
+            ("notifications", channel, outcome)
+            for channel in channels
+            for outcome in NOTIFICATION_OUTCOMES
+        ]
+        super().__init__(slot, MONITOR, names)
+
+    def came(self, channel: str, outcome: str) -> None:
+        """Count one outcome of a channel.
+
+        :raises OSError: when the slot's file cannot be written; it is counted all the same.
+        """
+        self.add("notifications", channel, outcome)
 
 
 class CircuitCounters(Cells):

@@ -32,6 +32,7 @@ from flask_mlmonitor.metrics.table import (
     LAST_EVALUATION,
     LATENCY,
     MONITOR_COUNTED,
+    OUTBOX,
     RATE,
     UNREADABLE,
     UP,
@@ -39,6 +40,7 @@ from flask_mlmonitor.metrics.table import (
     Counted,
     Metric,
 )
+from flask_mlmonitor.store.outbox import count_waiting
 from flask_mlmonitor.store.patience import in_a_request
 from flask_mlmonitor.store.reading import read_totals
 from flask_mlmonitor.store.results import read_last_run, read_latest
@@ -69,7 +71,7 @@ class MonitorCollector:
         yield self._gauge(WORKERS, [((), snapshot.workers)])
         yield self._gauge(UNREADABLE, [((), snapshot.unreadable)])
         yield self._gauge(BUILD, [((version("flask-mlmonitor"),), 1)])
-        for collect in (self._ages, self._backlog, self._coverage, self._results):
+        for collect in (*(self._ages, self._backlog, self._coverage, self._results, self._outbox),):
             with state.runtime.faults.guard("metrics"):
                 yield from _collected(collect)
 
@@ -118,6 +120,13 @@ class MonitorCollector:
             yield self._gauge(metric, samples)
         yield self._gauge(LAST_EVALUATION, [] if run is None else [((), run.end)])
         yield self._gauge(EVALUATION_SECONDS, [] if run is None else [((), run.seconds)])
+
+    def _outbox(self) -> Iterator[Family]:
+        database = self._state.runtime.database
+        waiting = []
+        with contextlib.suppress(StoreError):  # absent, not wrong, while the store is down
+            waiting.append(((), count_waiting(database) if database.exists() else 0))
+        yield self._gauge(OUTBOX, waiting)
 
     def _named(self, metric: Metric) -> str:
         return self._state.settings.metrics_prefix + metric.name.removeprefix("ml")

@@ -124,6 +124,15 @@ MONITOR_COUNTED: Final = (
         ),
         "dropped",
     ),
+    Counted(
+        Metric(
+            "mlmonitor_notifications_total",
+            "counter",
+            ("channel", "outcome"),
+            "Tries to deliver a message, by what became of them; and the messages given up.",
+        ),
+        "notifications",
+    ),
 )
 LATENCY: Final = Metric(
     "ml_prediction_latency_seconds",
@@ -213,6 +222,9 @@ EVALUATION_SECONDS: Final = Metric(
     (),
     "How long the last run of the evaluator took.",
 )
+OUTBOX: Final = Metric(
+    "mlmonitor_outbox_messages", "gauge", (), "Messages that wait to be delivered to a channel."
+)
 BYTES: Final = Metric(
     "mlmonitor_journal_bytes", "gauge", (), "Bytes in the journal that are not in the store yet."
 )
@@ -237,6 +249,6 @@ METRICS: Final[tuple[Metric, ...]] = (
     *(LATENCY, DELAY, RATE, COVERAGE, AGE),
     *(PSI, CRITICAL_PSI, KS, CHI_SQUARE, DRIFT_STATUS, DRIFTED, PREDICTION_PSI),
     *(MISSING, OUTLIERS, OUT_OF_RANGE, UNSEEN),
-    *(LAST_EVALUATION, EVALUATION_SECONDS, BYTES, LAG, UP, WORKERS, UNREADABLE, BUILD),
+    *(LAST_EVALUATION, EVALUATION_SECONDS, OUTBOX, BYTES, LAG, UP, WORKERS, UNREADABLE, BUILD),
 )
 """Every metric, with the default prefix."""

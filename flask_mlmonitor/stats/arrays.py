@@ -102,8 +102,8 @@ def _with_classes(
     classes = layout.classes or _met([*answers, *truths], max(columns, default=1))
     wanted = {1, 2} if len(classes) <= 2 else {len(classes)}
     if not any(isinstance(row, Mapping) for row in given) and not columns <= wanted:
-        found = f"{max(columns)} columns for {len(classes)} classes {classes[:10]}"
-        raise ConfigError("probabilities", found, _MATRIX)
+        remedy = f"{_MATRIX}; the classes are {classes[:10]}"
+        raise ConfigError("columns of probabilities", max(columns), remedy)
     return msgspec.structs.replace(layout, classes=classes)
 
 

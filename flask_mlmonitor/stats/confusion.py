@@ -160,8 +160,9 @@ class Confusion:
         met = {names[place] for place in (*true.tolist(), *predicted.tolist())}
         labels = tuple(name for name in dict.fromkeys(names) if name in met)
         places = {name: place for place, name in enumerate(labels)}
-        numbers = np.array([places.get(name, -1) for name in names], np.intp)
-        return Table(labels, numbers[true], numbers[predicted], self.pairs.counts)
+        numbers = np.array([places.get(name, -1) for name in names], np.int64)
+        pairs = Sparse.of(numbers[true] * _STRIDE + numbers[predicted], self.pairs.counts)
+        return Table(labels, *np.divmod(pairs.keys, _STRIDE), pairs.counts)
 
 
 def _one_spelling(labels: Sequence[str], predicted: set[str]) -> dict[str, str]:

@@ -19,6 +19,14 @@ _Z: Final = 1.959963984540054
 """Of the normal distribution, 95 % lie within so many standard deviations of the mean."""
 
 
+_MANY: Final = 30
+"""The mean of fewer losses or errors, which are skewed, is not yet distributed normally."""
+_MET: Final = 5
+"""Nor is that of losses if a class, or all others, were met less often."""
+_NONE: Final = 1e-12
+"""What rounding leaves of nothing."""
+
+
 def of_share(share: float, n: float) -> Interval:
     """Return the interval of a share of *n* rows (Wilson 1927).
 
@@ -43,7 +51,9 @@ def of_estimate(value: float, variance: float, n: float) -> Interval:
     :param variance: of the figure.
     """
     binomial = value * (1 - value)
-    return of_share(value, min(binomial / variance, n) if variance * n > binomial else n)
+    if binomial < _NONE or variance * n <= binomial:
+        return of_share(value, n)
+    return of_share(value, max(binomial / variance, 1.0))
 
 
 def of_mean(n: float, total: float, squares: float) -> Interval | None:
@@ -55,12 +65,12 @@ def of_mean(n: float, total: float, squares: float) -> Interval | None:
     (0.8030..., 1.1969...)
 
     :param squares: the sum of the squared values.
-    :return: ``None`` for a single value, and where the squares lie beyond float64.
+    :return: ``None`` for fewer than 30 values, and where the squares lie beyond float64.
     """
-    if n < 2:
+    if n < _MANY:
         return None
     mean = total / n
-    spread = squares / n - mean**2
+    spread = squares / n - mean * mean
     # Squares too small or too large for float64 would give an interval that is too narrow.
     if not math.isfinite(spread) or squares < total * mean * (1 - 1e-9):
         return None
@@ -94,10 +104,10 @@ def of_scores(areas: Sequence[Area], losses: LossSums) -> Intervals:
     The area of several classes is taken for one of areas that rise and fall together, so that its
     interval is too wide rather than too narrow.
     """
-    found = {
-        "log_loss": of_mean(losses.n, losses.log, losses.log_squares),
-        "brier_score": of_mean(losses.n, losses.brier, losses.brier_squares),
-    }
+    found: dict[str, Interval | None] = {}
+    if areas and min(min(area.support, int(area.false.sum())) for area in areas) >= _MET:
+        found["log_loss"] = of_mean(losses.n, losses.log, losses.log_squares)
+        found["brier_score"] = of_mean(losses.n, losses.brier, losses.brier_squares)
     if areas:
         weights = [area.support for area in areas]
         low, high = np.average([_of_area(*area) for area in areas], axis=0, weights=weights)

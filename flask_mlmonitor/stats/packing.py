@@ -2,8 +2,12 @@
 
 A block is one byte of version, one byte with the width of a count (1, 2, 4 or 8), the counts as
 unsigned integers of this width, and the floats as float64; all little-endian, not compressed.
+
+What is sealed is one byte of version, a checksum over the bytes and what they mean, and the bytes.
 """
 
+import struct
+import zlib
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -13,6 +17,7 @@ from flask_mlmonitor.stats.columns import Counts, Floats
 
 VERSION: Final = 1
 _HEADER: Final = 2
+_SEAL: Final = struct.Struct("<BI")
 
 
 class Shape(NamedTuple):
@@ -100,3 +105,27 @@ def _unpack(data: bytes, shape: Shape) -> Block:
         np.frombuffer(data, f"<u{width}", counts, _HEADER),
         np.frombuffer(data, "<f8", floats, _HEADER + counts * width),
     )
+
+
+def sealed(data: bytes, meaning: str) -> bytes:
+    """Return bytes that :func:`opened` reads only undamaged, and only for the same meaning.
+
+    >>> bytes(opened(sealed(b"counts", "of this"), "of this"))
+    b'counts'
+    """
+    return _SEAL.pack(VERSION, _checksum(data, meaning)) + data
+
+
+def opened(data: bytes, meaning: str) -> memoryview:
+    """Return what was sealed; :exc:`ValueError` if damaged or of another meaning."""
+    found = _SEAL.unpack_from(data) if len(data) >= _SEAL.size else (0, 0)
+    body = memoryview(data)[_SEAL.size :]
+    if found != (VERSION, _checksum(body, meaning)):
+        raise ValueError(
+            f"not sealed for {meaning} by version {VERSION}, or damaged: {data[:8].hex()}"
+        )
+    return body
+
+
+def _checksum(data: bytes | memoryview, meaning: str) -> int:
+    return zlib.crc32(data, zlib.crc32(meaning.encode()))

@@ -18,21 +18,20 @@ import numpy.typing as npt
 from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.columns import Counts, Floats
 from flask_mlmonitor.stats.scores import Places, probabilities_of, scored_places
-from flask_mlmonitor.stats.sparse import Sparse
+from flask_mlmonitor.stats.sparse import Sparse, end_to_end
 
 Bools = npt.NDArray[np.bool_]
 
 FINEST: Final = 21
 """A whole cell has 2 ** FINEST parts."""
 _OCTAVES: Final = 32
-_FEW: Final = 8
 _UNITS: Final = Binning.SCORE_CELLS - 2 + 2 * _OCTAVES
 _TOP: Final = _UNITS << FINEST
 
 
 def most_parts(classes: int) -> int:
     """Return how many different parts are kept for so many classes in all."""
-    return max(1024, 512 * classes)
+    return max(2048, 512 * classes)
 
 
 def parts_of(p: Floats) -> Counts:
@@ -93,18 +92,11 @@ class Ranking:
     def add_up(cls, classes: int, rankings: Sequence["Ranking"]) -> Self:
         """Return the sum of any number of rankings of so many classes."""
         level = max((one.level for one in rankings), default=0)
-        if len(rankings) > _FEW:
-            # That of all is not below that of a few: to know it early saves sorting most parts.
-            level = max(level, cls.add_up(classes, rankings[:_FEW]).level)
-        rows = Sparse.add_up([one._at(level) for one in rankings])
-        return cls(classes, level, rows)._bounded(most_parts(classes))
-
-    def _at(self, level: int) -> Sparse:
-        """Return the rows at a coarser level; equal keys are not yet one."""
-        if level == self.level:
-            return self.rows
-        keys = self.rows.keys
-        return Sparse(((keys >> 2 >> (level - self.level)) << 2) | (keys & 3), self.rows.counts)
+        keys, counts = end_to_end([one.rows for one in rankings])
+        finer = np.array([level - one.level for one in rankings], np.intp)
+        if finer.any():
+            keys = _coarse(keys, np.repeat(finer, [len(one.rows.keys) for one in rankings]))
+        return cls(classes, level, Sparse.of(keys, counts))._bounded(most_parts(classes))
 
     def _bounded(self, most: int) -> Self:
         keys = self.rows.keys >> 2
@@ -114,8 +106,8 @@ class Ranking:
         # Neighbours become one at the level of the highest bit in which they differ.
         levels = np.sort(np.frexp(parts[1:] ^ parts[:-1])[1])[::-1]
         level = self.level + int(levels[most - 1])
-        coarse = self._at(level)
-        return type(self)(self.classes, level, Sparse.of(coarse.keys, coarse.counts))
+        keys = _coarse(self.rows.keys, level - self.level)
+        return type(self)(self.classes, level, Sparse.of(keys, self.rows.counts))
 
     def cells(self, place: int) -> Counts:
         """Return the counts of a class by (predicted, true, score cell)."""
@@ -141,6 +133,12 @@ class Ranking:
         start, stop = np.searchsorted(keys, [4 * size * place, 4 * size * (place + 1)])
         own = keys[start:stop]
         return (own >> 2) - size * place, own & 3, self.rows.counts[start:stop]
+
+
+def _coarse(keys: Counts, levels: int | Places) -> Counts:
+    """Return the keys at a coarser level."""
+    coarse: Counts = ((keys >> 2 >> levels) << 2) | (keys & 3)
+    return coarse
 
 
 class Kinds(NamedTuple):

@@ -1,14 +1,17 @@
 """Counts of which most are zero: the keys of the others, ascending, and their counts."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from flask_mlmonitor.stats.columns import Counts
 
-_DENSE = 8
+Packed = tuple[bytes, bytes]
+
+_WIDTHS: Final = {width: np.dtype(f"<u{width}") for width in (1, 2, 4, 8)}
+_DENSE: Final = 8
 """Keys are counted by place if the places are at most so many times the keys."""
 
 
@@ -42,19 +45,33 @@ class Sparse(NamedTuple):
     @classmethod
     def add_up(cls, parts: Sequence["Sparse"]) -> Self:
         """Return the sum of any number of them."""
-        if len(parts) == 1:
-            return cls(*parts[0])
-        keys = np.concatenate([np.zeros(0, np.int64), *(part.keys for part in parts)])
-        return cls.of(keys, np.concatenate([keys[:0], *(part.counts for part in parts)]))
+        return cls(*parts[0]) if len(parts) == 1 else cls.of(*end_to_end(parts))
 
-    def pack(self) -> tuple[bytes, bytes]:
+    def pack(self) -> Packed:
         """Return the steps between the keys, and the counts, in the narrowest width for each."""
         return _narrow(np.diff(self.keys, prepend=0)), _narrow(self.counts)
 
     @classmethod
-    def unpack(cls, packed: tuple[bytes, bytes]) -> Self:
-        """Read what :meth:`pack` wrote."""
-        return cls(np.cumsum(_wide(packed[0])), _wide(packed[1]))
+    def unpack(cls, packed: Sequence[Packed]) -> list[Self]:
+        """Read any number of what :meth:`pack` wrote."""
+        steps = [_wide(one) for one, _ in packed]
+        stops = np.cumsum([len(one) for one in steps])
+        keys = np.cumsum(_joined(steps))
+        counts = _joined([_wide(one) for _, one in packed])
+        start, found, before = 0, [], 0
+        for stop in stops.tolist():
+            found.append(cls(keys[start:stop] - before, counts[start:stop]))
+            start, before = stop, keys[stop - 1] if stop else 0
+        return found
+
+
+def end_to_end(parts: Sequence[Sparse]) -> Sparse:
+    """Return the keys and counts of all parts; the keys do not ascend."""
+    return Sparse(_joined([part.keys for part in parts]), _joined([part.counts for part in parts]))
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]]) -> Counts:
+    return np.concatenate([np.zeros(0, np.int64), *parts], dtype=np.int64, casting="unsafe")
 
 
 def _narrow(numbers: Counts) -> bytes:
@@ -62,5 +79,5 @@ def _narrow(numbers: Counts) -> bytes:
     return bytes((width,)) + numbers.astype(f"<u{width}").tobytes()
 
 
-def _wide(data: bytes) -> npt.NDArray[np.int64]:
-    return np.frombuffer(data, f"<u{data[0]}", offset=1).astype(np.int64)
+def _wide(data: bytes) -> npt.NDArray[Any]:
+    return np.frombuffer(data, _WIDTHS[data[0]], offset=1)

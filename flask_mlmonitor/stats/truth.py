@@ -4,30 +4,30 @@ Hours add to windows, parts of hours to the whole, as long as their layout is th
 :func:`flask_mlmonitor.stats.measuring.measure` makes figures of them.
 """
 
-import hashlib
 import math
-import struct
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 import numpy as np
 
-from flask_mlmonitor.stats.baseline import Baseline
-from flask_mlmonitor.stats.binning import Binning, FeatureBins
+from flask_mlmonitor.stats.binning import FeatureBins
 from flask_mlmonitor.stats.columns import ColumnCounter, Counts, Floats, numbers_of
 from flask_mlmonitor.stats.confusion import Confusion, Labels
 from flask_mlmonitor.stats.counts import FeatureCounts
 from flask_mlmonitor.stats.errors import ErrorSums
+from flask_mlmonitor.stats.layout import TruthLayout
 from flask_mlmonitor.stats.losses import LossSums
 from flask_mlmonitor.stats.numeric import FEW_VALUES
+from flask_mlmonitor.stats.packing import opened, sealed
 from flask_mlmonitor.stats.ranking import Ranking, scored
 from flask_mlmonitor.stats.scores import Places
 from flask_mlmonitor.stats.sparse import Sparse
+
+__all__ = ["TruthLayout", "TruthRow", "TruthSums"]
 
 
 class TruthRow(NamedTuple):
@@ -40,53 +40,6 @@ class TruthRow(NamedTuple):
     probability: Any
     value: Any
     delay: float
-
-
-class TruthLayout(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
-    """What the sums mean: those of different layouts never add.
-
-    :param classes: in the order that a list of probabilities follows.
-    :param positive: the class whose probability a single number means.
-    :param target: the cells of the ground truth.
-    :param task: "classification", "regression", or ``None``: then the values say.
-    """
-
-    classes: tuple[str, ...] = ()
-    positive: str | None = None
-    target: FeatureBins | None = None
-    task: str | None = None
-
-    @classmethod
-    def of(cls, baseline: Baseline | None, task: str | None) -> Self:
-        """Return the layout of a model.
-
-        :param task: as declared; the baseline's goes first.
-
-        >>> TruthLayout.of(None, "regression").scored
-        ()
-        """
-        if baseline is None:
-            return cls(task=task)
-        target = None if baseline.target is None else baseline.target.bins
-        return cls(baseline.classes, baseline.positive, target, baseline.task or task)
-
-    @cached_property
-    def id(self) -> str:
-        """The name of this meaning: equal for equal layouts, in every process."""
-        encoded = msgspec.msgpack.encode([self, Binning.SCORE_CELLS])
-        # Twice: a bound given as 1 is read back as 1.0, and the id must not tell them apart.
-        read = msgspec.msgpack.decode(encoded, type=tuple[TruthLayout, int])
-        return hashlib.blake2s(msgspec.msgpack.encode(read), digest_size=8).hexdigest()
-
-    @cached_property
-    def binning(self) -> Binning:
-        """The classes as predictions are counted in them."""
-        return Binning(classes=self.classes, positive=self.positive)
-
-    @property
-    def scored(self) -> tuple[str, ...]:
-        """The classes whose probabilities are counted."""
-        return self.binning.scored
 
 
 class Totals(NamedTuple):
@@ -122,8 +75,8 @@ class _Packed(msgspec.Struct, array_like=True):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Packed).decode
-_HEADER: Final = struct.Struct("<BI")
-VERSION: Final = 1
+_PIECE: Final = 1 << 16
+"""Bytes that are added at a time: their numbers stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +138,10 @@ class TruthSums:
     @classmethod
     def add_up(cls, layout: TruthLayout, packed: Iterable[bytes]) -> Self:
         """Add up any number of packed sums; :exc:`ValueError` if one is not of this layout."""
-        return cls._sum(layout, [cls.unpack(layout, data) for data in packed])
+        total = cls._sum(layout, [])
+        for some in _pieces(packed):
+            total = cls._sum(layout, [total, *cls._unpack(layout, some)])
+        return total
 
     def __add__(self, other: Self) -> Self:
         if self.layout != other.layout:
@@ -206,7 +162,7 @@ class TruthSums:
         )
 
     def pack(self) -> bytes:
-        """Return the bytes for the store: version, checksum over layout and data, data."""
+        """Return the bytes for the store."""
         data = _encode(
             _Packed(
                 self.totals,
@@ -220,28 +176,37 @@ class TruthSums:
                 self.truths.pack(),
             )
         )
-        return _HEADER.pack(VERSION, _checksum(self.layout, data)) + data
+        return sealed(data, self.layout.id)
 
     @classmethod
     def unpack(cls, layout: TruthLayout, data: bytes) -> Self:
         """Read what :meth:`pack` wrote; :exc:`ValueError` if damaged or of another layout."""
-        found = _HEADER.unpack_from(data) if len(data) >= _HEADER.size else (0, 0)
-        body = memoryview(data)[_HEADER.size :]
-        if found != (VERSION, _checksum(layout, body)):
-            raise ValueError(
-                f"no sums of version {VERSION} and layout {layout.id}, or damaged: {data[:8].hex()}"
-            )
-        one = _decode(body)
-        return cls(
-            layout,
-            one.totals,
-            one.delays,
-            Confusion(layout.classes, one.others, Sparse.unpack(one.pairs)),
-            Ranking(len(layout.scored), one.level, Sparse.unpack(one.ranks)),
-            one.losses,
-            one.errors,
-            Sparse.unpack(one.truths),
+        return cls._unpack(layout, [data])[0]
+
+    @classmethod
+    def _unpack(cls, layout: TruthLayout, packed: Iterable[bytes]) -> list[Self]:
+        read = [_decode(opened(data, layout.id)) for data in packed]
+        scored = len(layout.scored)
+        columns = zip(
+            read,
+            Sparse.unpack([one.pairs for one in read]),
+            Sparse.unpack([one.ranks for one in read]),
+            Sparse.unpack([one.truths for one in read]),
+            strict=True,
         )
+        return [
+            cls(
+                layout,
+                one.totals,
+                one.delays,
+                Confusion(layout.classes, one.others, pairs),
+                Ranking(scored, one.level, ranks),
+                one.losses,
+                one.errors,
+                truths,
+            )
+            for one, pairs, ranks, truths in columns
+        ]
 
     @property
     def task(self) -> str:
@@ -302,6 +267,18 @@ class TruthSums:
         return FeatureCounts(self.layout.target, tuple(cells.tolist()))
 
 
+def _pieces(packed: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Split packed sums into pieces of some size."""
+    piece, size = [], 0
+    for data in packed:
+        piece.append(data)
+        size += len(data)
+        if size >= _PIECE:
+            yield piece
+            piece, size = [], 0
+    yield piece
+
+
 def _places(layout: TruthLayout, labels: Labels, values: Sequence[Any]) -> Places:
     if layout.task == "regression":
         return np.full(len(values), -1)
@@ -326,7 +303,3 @@ def _truths(layout: TruthLayout, values: Sequence[Any]) -> Sparse:
 @lru_cache(maxsize=64)
 def _counter(target: FeatureBins) -> ColumnCounter:
     return ColumnCounter([target])
-
-
-def _checksum(layout: TruthLayout, data: bytes | memoryview) -> int:
-    return zlib.crc32(data, zlib.crc32(layout.id.encode()))

@@ -173,7 +173,7 @@ def count_waiting(database: Database) -> int:
 
 
 def read_outbox(database: Database, app: str, *, limit: int = 100) -> list[Entry]:
-    """Return the messages of an app, the newest first; the delivered ones go after a week.
+    """Return the messages of an app, the newest first.
 
     :raises StoreUnavailable: when the store does not answer.
     """
@@ -190,14 +190,17 @@ def _due(app: str, now: float) -> tuple[Any, ...]:
 def _add(
     connection: Connection, app: str, channel: str, notification: Notification, created: float
 ) -> None:
-    same = (_TABLE.app == app, _TABLE.channel == channel)
-    older = (*same, _TABLE.key == notification.key, _TABLE.state == "waiting")
-    found = connection.execute(select(tables.outbox).where(*older)).first()
-    if found is not None:
-        if found.id == notification.id:
+    same = (_TABLE.app == app, _TABLE.channel == channel, _TABLE.key == notification.key)
+    order = ((_TABLE.state == "waiting").desc(), _TABLE.created.desc(), _TABLE.tried.desc())
+    query = select(tables.outbox).where(*same).order_by(*order).limit(1)
+    last = connection.execute(query).first()
+    older = last if last is not None and last.state == "waiting" else None
+    if older is not None:
+        if older.id == notification.id:
             return
-        connection.execute(delete(tables.outbox).where(*older))
-    if notification.action == "resolve" and _unheard(connection, found, same, notification.key):
+        connection.execute(delete(tables.outbox).where(*same, _TABLE.id == older.id))
+    known = _heard(last)
+    if notification.action == "resolve" and not known:
         return
     row = {
         "app": app,
@@ -208,20 +211,21 @@ def _add(
         "state": "waiting",
         "created": created,
         "due": created,
-        "hold": found.hold if found else 0.0,
+        "hold": older.hold if older else 0.0,
         "attempts": 0,
-        "known": found.known if found else int(notification.reason != "new"),
-        "tried": found.tried if found else 0.0,
-        "holder": found.holder if found else None,
+        "known": int(known),
+        "tried": older.tried if older else 0.0,
+        "holder": older.holder if older else None,
         "payload": json.dumps(msgspec.to_builtins(notification)),
     }
     # A transaction whose end nobody learned of is repeated with the same messages.
     connection.execute(insert_into(connection, tables.outbox).on_conflict_do_nothing(), row)
 
 
-def _unheard(connection: Connection, waiting: Any, same: Sequence[Any], key: str) -> bool:
-    """Return whether the receiver cannot have heard of the incident that is over."""
-    if waiting is None:
-        last = select(_TABLE.state, _TABLE.known).where(*same, _TABLE.key == key)
-        waiting = connection.execute(last.order_by(_TABLE.created.desc()).limit(1)).first()
-    return waiting is not None and waiting.state != "delivered" and not waiting.known
+def _heard(last: Any) -> bool:
+    """Return whether the receiver may have heard of an incident, by the last message of it."""
+    if last is None:
+        return False
+    if last.state == "delivered":
+        return bool(last.action == "trigger")
+    return bool(last.known)

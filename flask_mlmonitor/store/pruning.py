@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, func, select, tuple_
+from sqlalchemy import Connection, Table, case, delete, func, select, tuple_
 
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
@@ -18,7 +18,9 @@ SUMS_SECONDS: Final = 365 * DAY
 """How much longer than its rows the sums of an hour's ground truth are kept."""
 
 OUTBOX_SECONDS: Final = 7 * DAY
-"""How long messages are shown, and how long those wait whose channel is not there any more."""
+"""How long messages are kept; those wait no longer whose channel is not there any more."""
+INCIDENT_SECONDS: Final = 90 * DAY
+"""How long it is known who was told of an incident, so that its end is told to them."""
 
 HISTORY_SECONDS: Final = 90 * DAY
 """How long it is known what happened to alerts, and when retraining was recommended."""
@@ -100,8 +102,10 @@ def worn_out(now: float) -> list[Deletion]:
     Those are messages, histories, and rollups that the next level contains.
     """
     column = tables.rollups.c
+    outbox = tables.outbox.c
+    told = (outbox.state == "delivered") & (outbox.action == "trigger")
     ages = (
-        (tables.outbox, tables.outbox.c.created, OUTBOX_SECONDS),
+        (tables.outbox, outbox.created, case((told, INCIDENT_SECONDS), else_=OUTBOX_SECONDS)),
         (tables.alert_history, tables.alert_history.c.time, HISTORY_SECONDS),
         (tables.retraining_history, tables.retraining_history.c.time, HISTORY_SECONDS),
     )

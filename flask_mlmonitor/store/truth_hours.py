@@ -20,6 +20,9 @@ from flask_mlmonitor.store.levels import HOUR, floor
 from flask_mlmonitor.store.totals import Owner
 from flask_mlmonitor.store.truth_rows import add_up
 
+TOGETHER: Final = 24
+"""Hours that are written in one transaction."""
+
 _TOKEN_BITS: Final = 63
 _column = tables.truth_hours.c
 # Asked for each model at each evaluation: to compose them takes longer than to run them.
@@ -43,6 +46,7 @@ _OLD: Final = (
 )
 _TOKEN: Final = select(_column.token).where(*_THIS, _WHOLE)
 _SAME: Final = update(tables.truth_hours).where(*_THIS, _column.token == bindparam("t"))
+_WRITE: Final = _SAME.values(summed=bindparam("t"), layout=bindparam("new"), sums=bindparam("s"))
 
 
 def mark_changed(connection: Connection, changed: Iterable[tuple[str, str, float]]) -> None:
@@ -61,7 +65,7 @@ def mark_changed(connection: Connection, changed: Iterable[tuple[str, str, float
         statement.on_conflict_do_update(index_elements=key, set_=token),
         [
             {"model": model, "version": version, "hour": hour, "token": token_of_all, "judged": -1}
-            for model, version, hour in sorted(hours)  # in the same order as every other drain
+            for model, version, hour in sorted(hours)  # two transactions in one order
         ],
     )
 
@@ -94,7 +98,7 @@ def refresh_hours(
 ) -> list[int]:
     """Add up the hours whose stored sums are old, are of another layout, or are missing.
 
-    Each is read in one transaction and written in another; of an hour whose truth changes in
+    Each is read in a transaction of its own, and written later; of an hour whose truth changes in
     between nothing is written. Hours some of whose rows are deleted keep the sums that they have.
 
     :param most: how many hours at most, the newest first.
@@ -103,17 +107,23 @@ def refresh_hours(
     """
     with database.reading() as connection:
         values = {"m": model, "v": version, "layout": layout.id}
-        old = connection.execute(_OLD, values).scalars().all()
-    return [hour for hour in old[:most] if _refresh(database, (model, version), layout, hour)]
+        old = connection.execute(_OLD, values).scalars().all()[:most]
+    written: list[int] = []
+    for first in range(0, len(old), TOGETHER):
+        new = [
+            _added_up(database, (model, version), layout, hour)
+            for hour in old[first : first + TOGETHER]
+        ]
+        new.reverse()  # who tells the truth meanwhile locks them in this order too
+        with database.writing() as connection:
+            written += [one["h"] for one in new if connection.execute(_WRITE, one).rowcount]
+    return written
 
 
-def _refresh(database: Database, owner: Owner, layout: TruthLayout, hour: int) -> bool:
+def _added_up(database: Database, owner: Owner, layout: TruthLayout, hour: int) -> dict[str, Any]:
+    """Return the sums of an hour and their token, which is none once rows of it are deleted."""
     this: dict[str, Any] = {"m": owner[0], "v": owner[1], "h": hour}
     with database.reading() as connection:
         token = connection.execute(_TOKEN, this).scalar()
-        if token is None:  # its rows are being deleted
-            return False
         sums = add_up(connection, owner, layout, hour, hour + HOUR)
-    new = {"summed": token, "layout": layout.id, "sums": sums.pack()}
-    with database.writing() as connection:
-        return connection.execute(_SAME.values(**new), {**this, "t": token}).rowcount == 1
+    return {**this, "t": token, "new": layout.id, "s": sums.pack()}

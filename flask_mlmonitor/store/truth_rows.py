@@ -1,6 +1,8 @@
 """Predictions joined with their ground truth, and the sums over them."""
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
 from typing import Any, Final
 
 import msgspec
@@ -35,10 +37,9 @@ def add_up(
     connection: Connection, owner: Owner, layout: TruthLayout, start: float, end: float
 ) -> TruthSums:
     """Return the sums over the predictions of [start, end) whose ground truth is known."""
-    sums = TruthSums.of(layout, ())
-    for rows in _chunks(connection, owner, start, end):
-        sums += TruthSums.of(layout, rows)
-    return sums
+    parts = (TruthSums.of(layout, rows) for rows in _chunks(connection, owner, start, end))
+    first = next(parts, None)
+    return TruthSums.of(layout, ()) if first is None else reduce(add, parts, first)
 
 
 def _chunks(

@@ -197,16 +197,18 @@ def _prediction(number: int, row: TruthRow, time: float) -> tuple[Any, ...]:
 
 
 def _print_telling(place: Place, rounds: int) -> None:
-    """Print what a value costs whose hour is known by its prediction's time."""
-    count = 2 * AT_ONCE
-    with place.store() as database:
-        _store_rows(database, [NOW - number for number in range(count)], range(count))
-        tell = partial(_tell, database)
-        measures = {"as it is": tell, "without noting its hour": partial(_without_noting, tell)}
-        times = interleaved(measures, rounds)
-    rows = [(name, 1e6 * seconds / AT_ONCE) for name, seconds in times.items()]
-    title = f"{place.name}: a value of ground truth, {AT_ONCE:,} in one request"
-    print_table(title, ("", "us"), rows)
+    """Print what a value costs, and how much of it is that its hour is noted."""
+    rows = []
+    for name, step in (("in one hour", 1), ("each in another hour", HOUR)):
+        with place.store() as database:
+            times = [float(NOW - number * step) for number in range(AT_ONCE)]
+            _store_rows(database, times, range(AT_ONCE))
+            tell = partial(_tell, database)
+            measures = {"as it is": tell, "without": partial(_without_noting, tell)}
+            found = interleaved(measures, rounds)
+        rows.append((name, *(1e6 * seconds / AT_ONCE for seconds in found.values())))
+    title = f"{place.name}: us for a value of ground truth, {AT_ONCE:,} in one request"
+    print_table(title, ("predictions", "as it is", "without noting the hours"), rows)
 
 
 def _tell(database: Database) -> float:

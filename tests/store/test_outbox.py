@@ -153,20 +153,25 @@ def test_the_end_of_what_was_sent(database: Database) -> None:
     assert ids(database) == {"n1": "delivered", "n3": "waiting"}
 
 
-def test_the_end_of_what_nobody_remembers(database: Database) -> None:
-    """It is told: better once too often than an incident that stays open."""
-    add(database, resolved())
+def test_the_end_of_what_nobody_heard_of(database: Database) -> None:
+    """A channel that none of the incident's messages went to is not told of its end."""
+    add(database, notification(), channels=["email"])
+    finish(database, taken(database, channel="email"), DELIVERED)
+    add(database, resolved(), channels=["email", "slack"])
+    finish(database, taken(database, channel="email"), DELIVERED)
+    add(database, resolved(id="n3"), at=NOON + 1, channels=["email"])
 
-    assert ids(database) == {"n2": "waiting"}
+    assert ids(database) == {"n1": "delivered", "n2": "delivered"}
 
 
 def test_the_end_of_what_was_given_up(database: Database) -> None:
-    """As if never sent."""
-    add(database, notification())
-    finish(database, taken(database), Result("dead", "clientError", known=False))
-    add(database, resolved())
+    """As if never sent, unless it may have been."""
+    for key, known in (("one", False), ("two", True)):
+        add(database, notification(id=key, key=key))
+        finish(database, taken(database), Result("dead", "clientError", known=known))
+        add(database, resolved(id=f"end of {key}", key=key), at=NOON + 1)
 
-    assert ids(database) == {"n1": "dead"}
+    assert ids(database) == {"one": "dead", "two": "dead", "end of two": "waiting"}
 
 
 def test_one_at_a_time(database: Database) -> None:
@@ -247,17 +252,18 @@ def test_spacing(database: Database) -> None:
     assert take(database, spacing=0.05) is not None
 
 
-def test_they_go_after_a_week(database: Database) -> None:
-    """Also one that waits for a channel which is no more."""
-    day = 86400
-    for days, channel in ((8, "slack"), (6, "slack"), (9, "gone")):
-        one = notification(id=f"{days} days", key=str(days))
-        add(database, one, at=NOON - days * day, channels=[channel])
-    finish(database, taken(database), DELIVERED)
+def test_what_is_kept_and_how_long(database: Database) -> None:
+    """A week; but who was told of an incident is known for as long as one may last."""
+    for days in (91, 89, 8, 6):
+        for action in ("trigger", "resolve"):
+            one = notification(id=f"{action} {days}", key=str(days), action=action)
+            add(database, one, at=NOON - days * 86400)
+            finish(database, taken(database), DELIVERED)
+    add(database, notification(id="gone 8", key="8"), at=NOON - 8 * 86400, channels=["gone"])
     for deletion in worn_out(NOON):
         deletion.run(database)
 
-    assert set(ids(database)) == {"6 days"}
+    assert set(ids(database)) == {"trigger 89", "trigger 8", "trigger 6", "resolve 6"}
 
 
 def test_the_payload_is_json(database: Database) -> None:

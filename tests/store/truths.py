@@ -42,7 +42,7 @@ def tell(database: Database, values: Mapping[str, Any], *, late: float = 60.0) -
 def refresh(database: Database, layout: TruthLayout = LAYOUT) -> list[int]:
     """Refresh the sums; return the numbers of the hours whose sums were written."""
     found = refresh_hours(database, *MODEL, layout)
-    return [number_of(hour) for hour in found]
+    return sorted(map(number_of, found))
 
 
 def number_of(hour: int) -> int:
