@@ -12,7 +12,7 @@ over several, with two standard errors.
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from math import inf, sin, sqrt
 from statistics import mean, median, stdev
 from typing import Any, Final, NamedTuple
@@ -35,7 +35,7 @@ Array = npt.NDArray[Any]
 SEED: Final = 2027
 AN_HOUR: Final = 200
 WINDOWS: Final = (1, 6, 24)
-HISTORY: Final = 168
+HISTORY: Final = 96
 """Hours that the detector is shown."""
 LEVEL: Final = level_of(1 / 30, features=20 + 1, decisions=24, windows=len(WINDOWS))
 DROP: Final = 0.05
@@ -123,13 +123,16 @@ def _drawn(
 
 
 def _sum(layout: TruthLayout, hours: Sequence[TruthSums]) -> TruthSums:
-    return TruthSums.add_up(layout, [one.pack() for one in hours])
+    return TruthSums.add_up(layout, [_packed(one) for one in hours])
+
+
+_packed: Final = lru_cache(maxsize=256)(TruthSums.pack)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="concept", description=__doc__)
-    parser.add_argument("--baselines", type=int, default=20, help="at least 2")
+    parser.add_argument("--baselines", type=int, default=10, help="of each kind, at least 2")
     parser.add_argument("--rows", type=int, default=5000, help="of each baseline")
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--changes", type=int, default=10, help="of each kind and baseline")
