@@ -6,13 +6,19 @@ are real: the models were trained on January, and the baseline is made of flight
 not seen. In the other data each window prefers another part of the inputs, and some scores are far
 too sure of themselves. Baselines differ by chance, so there are several of each.
 
-``python -m tests.benchmarks.estimates``
+``python -m tests.benchmarks.estimates``; with ``--nannyml`` its estimates stand beside ours, which
+needs a network for two minutes.
 """
 
 import argparse
+import json
+import os
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -30,6 +36,7 @@ from flask_mlmonitor import Baseline
 from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.estimates import Calibration, estimate
 from flask_mlmonitor.stats.scores import Scores, score_places
+from tests.benchmarks.detectors import ALONE, PROGRAMS, made
 from tests.benchmarks.measuring import machine, print_table
 
 Array = npt.NDArray[Any]
@@ -79,31 +86,41 @@ class Scored(NamedTuple):
             found[str(place)] = Scores(*(tuple(side.tolist()) for side in sides))
         return found
 
+    def measured(self) -> dict[str, float]:
+        """Return what scikit-learn says."""
+        f1 = f1_score(self.true, self.predicted, average="weighted")
+        return {"accuracy": accuracy_score(self.true, self.predicted), "f1_score": f1}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the tables."""
+    """Print the table."""
     parser = argparse.ArgumentParser(prog="estimates", description=__doc__)
     parser.add_argument("--windows", type=int, default=40, help="of each kind of data")
     parser.add_argument("--seeds", type=int, default=5, help="baselines of each kind of data")
+    parser.add_argument("--nannyml", action="store_true", help="in an environment made for it")
     options = parser.parse_args(arguments)
     print(machine(), flush=True)
-    _print_errors(options.windows, options.seeds)
+    with TemporaryDirectory() as folder:
+        peer = made(Path(folder) / "nannyml", "nannyml") if options.nannyml else None
+        _print_errors(options.windows, options.seeds, Path(folder), peer)
     return 0
 
 
-def _print_errors(windows: int, seeds: int) -> None:
+def _print_errors(windows: int, seeds: int, folder: Path, peer: Path | None) -> None:
     """Print the mean absolute error of each way to estimate."""
-    table = []
+    table: list[tuple[Any, ...]] = []
     for name, make in {**_of_flights(), **SYNTHETIC}.items():
-        found = [
-            _errors(*make(np.random.default_rng((SEED, seed)), windows)) for seed in range(seeds)
-        ]
+        data = [make(np.random.default_rng((SEED, seed)), windows) for seed in range(seeds)]
+        found = [_errors(reference, some) for reference, some in data]
         errors, covered = (np.concatenate(part) for part in zip(*found, strict=True))
-        table.append((name, len(errors), *errors.mean(0).tolist(), *covered.mean(0).tolist()))
+        theirs = _errors_of_peer(peer, data, folder) if peer else "-"
+        figures = (*errors.mean(0).tolist(), *covered.mean(0).tolist())
+        table.append((name, len(errors), theirs, *figures))
     ways = ("estimated", "uncalibrated", "constant")
-    heads = ("", "windows", *(f"{way}, {what}" for what in ("accuracy", "F1") for way in ways))
+    heads = (f"{way}, {what}" for what in ("accuracy", "F1") for way in ways)
+    covers = ("covered, accuracy", "covered, F1")
     title = f"mean absolute error in windows of {WINDOW:,}, and the share that the interval covers"
-    print_table(title, (*heads, "covered, accuracy", "covered, F1"), table)
+    print_table(title, ("", "windows", "NannyML, accuracy", *heads, *covers), table)
 
 
 def _errors(reference: Scored, windows: Sequence[Scored]) -> tuple[Array, Array]:
@@ -115,26 +132,38 @@ def _errors(reference: Scored, windows: Sequence[Scored]) -> tuple[Array, Array]
     plain = replace(calibration, chances=np.tile(middles, (len(calibration.classes), 1)))
     errors, covered = [], []
     for window in windows:
-        counted = window.scores()
+        counted, truth = window.scores(), window.measured()
         found, uncalibrated = estimate(counted, calibration), estimate(counted, plain)
-        truth = {
-            "accuracy": accuracy_score(window.true, window.predicted),
-            "f1_score": f1_score(window.true, window.predicted, average="weighted"),
-        }
-        guesses = [
-            (found.figures[name], uncalibrated.figures[name], baseline.performance[name])
-            for name in FIGURES
-        ]
-        errors.append(
-            [
-                abs(one - truth[name])
-                for name, some in zip(FIGURES, guesses, strict=True)
-                for one in some
-            ]
-        )
-        ends = [found.intervals[name] for name in FIGURES]
-        covered.append([a <= truth[name] <= b for name, (a, b) in zip(FIGURES, ends, strict=True)])
+        ways = (found.figures, uncalibrated.figures, baseline.performance)
+        errors.append([abs(way[name] - truth[name]) for name in FIGURES for way in ways])
+        ends = {name: found.intervals[name] for name in FIGURES}
+        covered.append([low <= truth[name] <= high for name, (low, high) in ends.items()])
     return np.array(errors), np.array(covered)
+
+
+def _errors_of_peer(
+    environment: Path, data: Sequence[tuple[Scored, list[Scored]]], folder: Path
+) -> float:
+    """Return the mean absolute error of NannyML's accuracy."""
+    for number, (reference, windows) in enumerate(data):
+        parts = [reference, *windows]
+        ends = np.cumsum([len(one.true) for one in parts])
+        p, true = (np.concatenate([one[place] for one in parts]) for place in (0, 1))
+        np.savez(folder / f"{number}.npz", p=p, true=true, ends=ends)
+    done = subprocess.run(
+        [
+            environment / "bin" / "python",
+            PROGRAMS / "estimates_by_nannyml.py",
+            *(folder / f"{number}.npz" for number in range(len(data))),
+        ],
+        env={**os.environ, **ALONE},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])["found"]
+    truth = [[one.measured()["accuracy"] for one in windows] for _, windows in data]
+    return float(np.abs(np.array(found) - np.array(truth)).mean())
 
 
 def _of_flights() -> dict[str, Data]:
