@@ -74,7 +74,7 @@ def prepare(directory: Path) -> pd.DataFrame:
             model = fit(known)
             model.save(directory / MODEL)
             bar.update(1, "model fitted")
-            build_baseline(known, model).save(directory / BASELINE)
+            build_baseline(known).save(directory / BASELINE)
             bar.update(1, f"baseline of {len(known):,} flights built")
     return flights
 

@@ -7,14 +7,14 @@ from typing import Final
 
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState, load_baseline
-from flask_mlmonitor.background.evaluator import Subject, evaluate
+from flask_mlmonitor.background.evaluator import keep, run
 from flask_mlmonitor.background.runtime import Runtime
 from flask_mlmonitor.background.schedule import Schedule
+from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import now
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.judging import Limits
-from flask_mlmonitor.store.results import add_evaluations
+from flask_mlmonitor.stats.limits import Limits
 
 FLUSH_SECONDS: Final = 10.0
 
@@ -27,7 +27,6 @@ def subjects_of(state: AppState) -> list[Subject]:
     subjects = []
     for declaration in state.declarations():
         settings = state.settings.for_model(declaration.model)
-        limits = Limits(**{name: getattr(settings, name) for name in Limits.__struct_fields__})
         subjects.append(
             Subject(
                 model=declaration.model,
@@ -35,11 +34,18 @@ def subjects_of(state: AppState) -> list[Subject]:
                 windows=settings.windows,
                 second_reference=settings.second_reference,
                 alarm_budget=settings.alarm_budget,
-                limits=limits,
+                limits=limits_of(state, declaration.model),
                 baseline=load_baseline(declaration.baseline, state.root),
+                task=declaration.task,
             )
         )
     return subjects
+
+
+def limits_of(state: AppState, model: str | None) -> Limits:
+    """Return from where on a model's figures matter; without a model, those of the app."""
+    settings = state.settings if model is None else state.settings.for_model(model)
+    return Limits(**{name: getattr(settings, name) for name in Limits.__struct_fields__})
 
 
 def schedule_of(state: AppState, runtime: Runtime) -> Schedule:
@@ -71,10 +77,11 @@ def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tup
     runtime = state.runtime
     runtime.flush(FLUSH_SECONDS)
     began = time.monotonic()
-    found = evaluate(runtime.database, subjects, now() if at is None else at.timestamp())
-    add_evaluations(runtime.database, found, seconds=time.monotonic() - began, replace=True)
-    tell(state, found)
-    return tuple(found)
+    found = run(runtime.database, subjects, now() if at is None else at.timestamp())
+    seconds = time.monotonic() - began
+    keep(runtime.database, found, seconds=seconds, replace=True)
+    tell(state, found.evaluations)
+    return tuple(found.evaluations)
 
 
 def tell(state: AppState, evaluations: Sequence[Evaluation]) -> None:

@@ -184,17 +184,23 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
         *_limits("PSI", _SCORE, (0.1, 0.2), "A significant drift with a PSI of at least"),
         *_limits("MISSING", _SHARE, (0.1, 0.3), "A share of missing values in a feature above"),
         _limit("OUTLIER_WARNING", _SHARE, 0.05, "A share of outliers above this is a warning."),
+        *_limits(
+            "ACCURACY",
+            _SHARE,
+            (0.85, 0.75),
+            "Used when set, or when the baseline knows no accuracy: one below",
+        ),
+        *_limits(
+            "ACCURACY_DROP",
+            _SHARE,
+            (0.05, 0.10),
+            "Used otherwise: accuracy or F1 so far below the baseline's, or an error of a "
+            "regression above it by more than this share:",
+        ),
         *_planned(
             *_limits("ERROR_RATE", _SHARE, (0.01, 0.05), "A share of failed predictions above"),
             _limit("MIN_THROUGHPUT", _SCORE, None, "Fewer requests per second are a warning."),
             _limit("MAX_THROUGHPUT", _SCORE, None, "More requests per second are a warning."),
-            *_limits(
-                "ACCURACY",
-                _SHARE,
-                (0.85, 0.75),
-                "Used when set, or when the baseline knows no accuracy: one below",
-            ),
-            *_limits("ACCURACY_DROP", _SHARE, (0.05, 0.10), "Used otherwise: a loss of more than"),
             *_limits("FALLBACK_RATE", _SHARE, (0.05, 0.2), "A share of fallback answers above"),
             *_limits("INVALID_RATE", _SHARE, (0.05, 0.2), "A share of invalid input above"),
             _limit(

@@ -74,14 +74,14 @@ class Settings:
     missing_warning: float
     missing_critical: float
     outlier_warning: float
-    error_rate_warning: float
-    error_rate_critical: float
-    min_throughput: float | None
-    max_throughput: float | None
     accuracy_warning: float
     accuracy_critical: float
     accuracy_drop_warning: float
     accuracy_drop_critical: float
+    error_rate_warning: float
+    error_rate_critical: float
+    min_throughput: float | None
+    max_throughput: float | None
     fallback_rate_warning: float
     fallback_rate_critical: float
     invalid_rate_warning: float
@@ -156,6 +156,11 @@ class Settings:
     def retention_days_set(self) -> bool:
         """Whether the retention was chosen, so that no other may hold."""
         return "RETENTION_DAYS" in self.explicit
+
+    @property
+    def accuracy_set(self) -> bool:
+        """Whether absolute limits of the accuracy were chosen, so that they hold."""
+        return not self.explicit.isdisjoint({"ACCURACY_WARNING", "ACCURACY_CRITICAL"})
 
     @property
     def without_effect(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ LEVELS = (
     {"background"},
     {"_app"},
     {"_evaluations"},
+    {"_measurements"},
     {"request", "metrics"},
     {"export", "truth"},
     {"web"},

@@ -4,6 +4,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.parser import (
@@ -11,7 +12,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from flask_mlmonitor import Baseline
+from flask_mlmonitor import Baseline, MLMonitor
 from flask_mlmonitor.counters.requests import NotificationCounters
 from flask_mlmonitor.metrics import METRICS
 from flask_mlmonitor.records import (
@@ -28,15 +29,40 @@ if TYPE_CHECKING:
     from tests.conftest import MakeService, Serve, Service
 from tests.scraping import LABELS, MODEL, OPENMETRICS, SUFFIXES, predict, samples, scrape, value
 
+FEW = 40
+
+
+def measure(monitor: MLMonitor) -> None:
+    """Let a classification and a regression predict, and know what was true."""
+    places = range(400)
+    scored = Baseline.from_dataframe(
+        pd.DataFrame({"age": places}),
+        target=[place % 4 < 2 for place in places],
+        predictions=[place % 2 == 0 for place in places],
+        probabilities=[0.6 if place % 2 == 0 else 0.4 for place in places],
+    )
+    monitor.register("scored", baseline=scored)
+    monitor.register("price", task="regression")
+    for place in range(FEW):
+        yes = place % 2 == 0
+        key = monitor.record_prediction(
+            "scored", {"age": place}, yes, probability=0.6 if yes else 0.4
+        )
+        monitor.record_ground_truth(key, place % 4 < 2)
+        key = monitor.record_prediction("price", {"age": place}, place)
+        monitor.record_ground_truth(key, place + 0.5)
+
 
 def test_every_metric(serve: "Serve", baseline: Baseline, customer: dict[str, Any]) -> None:
     """Each one of the table, of its kind, with exactly its labels and its help; and no other."""
-    service = serve(predict, baseline=baseline, timeout=20, fallback=predict)
+    config = {"MLMONITOR_MIN_SAMPLES": FEW}
+    service = serve(predict, baseline=baseline, timeout=20, fallback=predict, config=config)
     key = service.post(customer).headers["X-Prediction-ID"]
     service.client.post("/mlmonitor/ground-truth", json={"prediction_id": key, "value": 1})
-    for _ in range(210):
+    for _ in range(FEW):
         service.post(customer)
     with service.app.app_context():
+        measure(service.monitor)
         service.monitor.evaluate()
     families = scrape(service)
 

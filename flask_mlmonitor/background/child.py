@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from flask_mlmonitor.background.evaluator import Subject, evaluate
+from flask_mlmonitor.background.evaluator import Findings, run
+from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.exceptions import EvaluationFailed
-from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store.urls import open_store
 
 LONGEST_SECONDS: Final = 300.0
@@ -40,7 +40,7 @@ class Job(msgspec.Struct, frozen=True):
     subjects: tuple[Subject, ...]
 
 
-def evaluate_in_child(job: Job) -> list[Evaluation]:
+def evaluate_in_child(job: Job) -> Findings:
     """Evaluate in a process of its own.
 
     :raises EvaluationFailed: when it fails, or takes longer than five minutes.
@@ -60,7 +60,7 @@ def evaluate_in_child(job: Job) -> list[Evaluation]:
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise EvaluationFailed(*(last or [f"it ended with {done.returncode}"]))
-    return msgspec.msgpack.decode(done.stdout, type=list[Evaluation])
+    return msgspec.msgpack.decode(done.stdout, type=Findings)
 
 
 def _python() -> str:
@@ -71,11 +71,11 @@ def _python() -> str:
 
 
 def work() -> None:
-    """Do, in the child, what stands in its input, and write the evaluations to its output."""
+    """Do, in the child, what stands in its input, and write what it found to its output."""
     job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
     database = open_store(job.store_url)
     try:
-        found = evaluate(database, job.subjects, job.at)
+        found = run(database, job.subjects, job.at)
     finally:
         database.close()
     sys.stdout.buffer.write(msgspec.msgpack.encode(found))

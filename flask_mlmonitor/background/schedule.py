@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from flask_mlmonitor.background.child import Job, evaluate_in_child
-from flask_mlmonitor.background.evaluator import Subject, step_of
+from flask_mlmonitor.background.evaluator import keep
+from flask_mlmonitor.background.subjects import Subject, step_of
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.leases import Lease
 from flask_mlmonitor.store.levels import floor
-from flask_mlmonitor.store.results import add_evaluations, last_end
+from flask_mlmonitor.store.results import last_end
 
 SETTLE_SECONDS: Final = 5.0
 """How long after its end a window is judged: what was predicted in it is stored by then."""
@@ -56,7 +57,7 @@ class Schedule:
         :raises StoreError: when the store does not answer.
         :raises EvaluationFailed: when the evaluation failed.
         """
-        subjects = [one for one in self._subjects() if one.baseline is not None]
+        subjects = self._subjects()
         if not subjects:
             return
         current = self._clock()
@@ -69,5 +70,5 @@ class Schedule:
             found = evaluate_in_child(Job(self._store_url, end, tuple(subjects)))
             seconds = time.monotonic() - began
             epoch = self._lease.epoch
-            self._on_finished(add_evaluations(self._database, found, epoch=epoch, seconds=seconds))
+            self._on_finished(keep(self._database, found, epoch=epoch, seconds=seconds))
         self._done = end

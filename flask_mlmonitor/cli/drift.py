@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from flask_mlmonitor.cli.group import cli
+from flask_mlmonitor.cli.tables import print_table
 from flask_mlmonitor.exceptions import MLMonitorError
 from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import MIN_SAMPLES, FeatureDrift
@@ -72,11 +73,7 @@ def _baseline(path: Path, options: Mapping[str, Any]) -> Baseline:
 
 def _print(found: Mapping[str, FeatureDrift]) -> None:
     worst_first = sorted(found.items(), key=lambda item: -float(item[1].psi or 0))
-    rows = [_HEADS, *(_row(name, one) for name, one in worst_first)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-    for row in rows:
-        texts = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        click.echo("  ".join(texts).rstrip())
+    print_table(_HEADS, [_row(name, one) for name, one in worst_first])
     counts = {status: 0 for status in ("significant", "moderate", "stable", "not_enough_data")}
     for one in found.values():
         counts[one.status] += 1

@@ -18,6 +18,7 @@ from flask_mlmonitor._app import AppState, load_baseline
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.requests import MONITOR
 from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.metrics.metric import Metric
 from flask_mlmonitor.metrics.results import samples_of
 from flask_mlmonitor.metrics.snapshot import Cells, take_snapshot
 from flask_mlmonitor.metrics.table import (
@@ -38,12 +39,11 @@ from flask_mlmonitor.metrics.table import (
     UP,
     WORKERS,
     Counted,
-    Metric,
 )
 from flask_mlmonitor.store.outbox import count_waiting
 from flask_mlmonitor.store.patience import in_a_request
 from flask_mlmonitor.store.reading import read_totals
-from flask_mlmonitor.store.results import read_last_run, read_latest
+from flask_mlmonitor.store.results import read_last_run, read_latest, read_latest_measured
 
 
 class MonitorCollector:
@@ -112,11 +112,12 @@ class MonitorCollector:
 
     def _results(self) -> Iterator[Family]:
         database = self._state.runtime.database
-        evaluations, run = [], None
+        evaluations, measured, run = [], [], None
         with contextlib.suppress(StoreError):  # absent, not wrong, while the store is down
             if database.exists():
-                evaluations, run = read_latest(database), read_last_run(database)
-        for metric, samples in samples_of(evaluations).items():
+                evaluations, measured = read_latest(database), read_latest_measured(database)
+                run = read_last_run(database)
+        for metric, samples in samples_of(evaluations, measured).items():
             yield self._gauge(metric, samples)
         yield self._gauge(LAST_EVALUATION, [] if run is None else [((), run.end)])
         yield self._gauge(EVALUATION_SECONDS, [] if run is None else [((), run.seconds)])

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from flask_mlmonitor.metrics import performance
+from flask_mlmonitor.metrics.metric import Metric
+from flask_mlmonitor.metrics.performance import STATUS, estimated_samples, measured_samples
 from flask_mlmonitor.metrics.table import (
     CHI_SQUARE,
     CRITICAL_PSI,
@@ -15,23 +18,27 @@ from flask_mlmonitor.metrics.table import (
     PREDICTION_PSI,
     PSI,
     UNSEEN,
-    Metric,
 )
 from flask_mlmonitor.stats.evaluation import Evaluation
 
 Samples = list[tuple[tuple[str, ...], float]]
 
-_STATUS: Final = {"not_enough_data": -1, "stable": 0, "moderate": 1, "significant": 2}
 
-
-def samples_of(evaluations: Sequence[Evaluation]) -> Mapping[Metric, Samples]:
+def samples_of(
+    evaluations: Sequence[Evaluation], measured: Sequence[Evaluation]
+) -> Mapping[Metric, Samples]:
     """Return the samples of each metric.
 
     :param evaluations: the last one of each window.
+    :param measured: the last one of each window of whose predictions enough got ground truth.
     """
-    samples: dict[Metric, Samples] = {metric: [] for metric in (*_FEATURES, *_MODELS)}
+    metrics = (*_FEATURES, *_MODELS, *performance.METRICS)
+    samples: dict[Metric, Samples] = {metric: [] for metric in metrics}
+    for one in _longest(measured):
+        for metric, value in measured_samples(one):
+            samples[metric].append(((one.model, one.version), value))
     for one in _longest(evaluations):
-        for metric, value in _of_model(one):
+        for metric, value in (*_of_model(one), *estimated_samples(one)):
             samples[metric].append(((one.model, one.version), value))
         for name in one.drift:
             for metric, value in _of_feature(one, name):
@@ -66,7 +73,7 @@ def _of_model(one: Evaluation) -> Iterator[tuple[Metric, float]]:
 
 def _of_feature(one: Evaluation, name: str) -> Iterator[tuple[Metric, float]]:
     drift, quality = one.drift[name], one.quality[name]
-    yield DRIFT_STATUS, _STATUS[drift.status]
+    yield DRIFT_STATUS, STATUS[drift.status]
     if drift.psi is not None:
         yield PSI, drift.psi.score
         yield CRITICAL_PSI, drift.psi.critical

@@ -2,16 +2,10 @@
 
 from typing import Final, NamedTuple
 
+from flask_mlmonitor.metrics import performance
+from flask_mlmonitor.metrics.metric import Metric
+
 _MODEL: Final = ("model", "version")
-
-
-class Metric(NamedTuple):
-    """One metric as the docs list it."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    help: str
 
 
 class Counted(NamedTuple):
@@ -249,6 +243,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *(LATENCY, DELAY, RATE, COVERAGE, AGE),
     *(PSI, CRITICAL_PSI, KS, CHI_SQUARE, DRIFT_STATUS, DRIFTED, PREDICTION_PSI),
     *(MISSING, OUTLIERS, OUT_OF_RANGE, UNSEEN),
+    *performance.METRICS,
     *(LAST_EVALUATION, EVALUATION_SECONDS, OUTBOX, BYTES, LAG, UP, WORKERS, UNREADABLE, BUILD),
 )
 """Every metric, with the default prefix."""

@@ -10,17 +10,20 @@ whoever changes it, or an edge's formula, must raise the version in :class:`Binn
 
 import hashlib
 import math
+import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 import msgspec
 
 from flask_mlmonitor.stats.labels import ABSENT, Cell, label, number, spellings, type_of
 
 Kind = Literal["numeric", "categorical", "boolean"]
+
+_LARGEST: Final = sys.float_info.max
 
 
 def _after(value: float) -> float:
@@ -92,7 +95,8 @@ class FeatureBins(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """Mean and three standard deviations; none of a few known values is an outlier."""
         if self.mean is None or self.std is None:
             return None
-        low, high = self.mean - 3 * self.std, self.mean + 3 * self.std
+        low = max(self.mean - 3 * self.std, -_LARGEST)
+        high = min(self.mean + 3 * self.std, _LARGEST)  # no cell begins behind infinity
         if self.values and self.span:
             return min(low, self.span[0]), max(high, self.span[1])
         return low, high

@@ -64,6 +64,11 @@ class ConceptDrift(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None = None
     threshold: float | None = None
 
+    @property
+    def worse(self) -> bool:
+        """Whether it is not an improvement."""
+        return self.gap is None or self.high is None or self.gap <= self.high
+
 
 def judge_concept(
     window: TruthSums,

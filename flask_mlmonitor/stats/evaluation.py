@@ -7,6 +7,8 @@ from typing import Final, Literal
 import msgspec
 
 from flask_mlmonitor.stats.comparing import FeatureDrift
+from flask_mlmonitor.stats.concept import ConceptDrift
+from flask_mlmonitor.stats.figures import ClassFigures
 from flask_mlmonitor.stats.quality import FeatureQuality
 
 Severity = Literal["ok", "info", "warning", "critical"]
@@ -29,6 +31,34 @@ class Verdict(msgspec.Struct, frozen=True):
     text: str
 
 
+class Harm(msgspec.Struct, frozen=True):
+    """A figure of the model that is past its limit by more than chance.
+
+    :param figure: its name; ``estimated_`` stands before the name of one that is estimated.
+    :param limit: that was passed.
+    """
+
+    figure: str
+    severity: Severity
+    value: float
+    limit: float
+
+
+class Flaw(msgspec.Struct, frozen=True):
+    """A share of a feature's values that is about as large as its limit, and not by chance.
+
+    :param what: the field of :class:`~flask_mlmonitor.stats.quality.FeatureQuality`.
+    :param was: the share in the baseline.
+    :param severity: "ok" for one that is still below its limit.
+    """
+
+    feature: str
+    what: str
+    share: float
+    was: float
+    severity: Severity
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One window of one model and version.
 
@@ -43,10 +73,28 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         one is configured.
     :param prediction_drift: the predictions beside the baseline's: prior probability shift.
     :param quality: what is wrong with each feature's values.
+    :param flaws: the shares of it that matter, or nearly so.
     :param extra: the share of predictions with fields that the baseline does not know.
+    :param lost: predictions of this time that could not be recorded, at least.
     :param since: the end of the first window in an unbroken row in which a feature, or
         ``__prediction__``, had drifted.
+    :param stored: predictions that are stored and have a value: those that can get ground truth.
+    :param predicted: how many of these are of each predicted class; about, where a share of the
+        predictions is sampled.
+    :param labelled: predictions of the window whose ground truth is known by now.
+    :param coverage: their share among the stored ones.
+    :param class_coverage: likewise, for each predicted class.
+    :param delay: how late that ground truth came, the mean in seconds.
+    :param open: whether more ground truth is expected: what is measured is shown, but not judged.
+    :param measured: whether enough ground truth is known, and the window is not open.
     :param performance: measured by the ground truth, by name, such as "accuracy" or "rmse".
+    :param intervals: the 95 % interval of each figure that has one.
+    :param per_class: precision, recall and F1 of each class.
+    :param estimated: what the scores let expect of all predictions, without any ground truth.
+    :param estimated_intervals: likewise.
+    :param label_drift: the ground truth beside the baseline's target: prior probability shift.
+    :param concept_drift: whether the model errs more than its scores let expect.
+    :param harm: by the figure's name.
     """
 
     model: str
@@ -61,14 +109,26 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     second_drift: Mapping[str, FeatureDrift] = {}
     prediction_drift: FeatureDrift | None = None
     quality: Mapping[str, FeatureQuality] = {}
+    flaws: tuple[Flaw, ...] = ()
     extra: float = 0.0
+    lost: int = 0
     since: Mapping[str, datetime] = {}
+    stored: int = 0
+    predicted: Mapping[str, int] = {}
+    labelled: int = 0
+    coverage: float | None = None
+    class_coverage: Mapping[str, float] = {}
+    delay: float | None = None
+    open: bool = False
+    measured: bool = False
     performance: Mapping[str, float] = {}
-
-    @property
-    def measured(self) -> bool:
-        """Whether enough ground truth was known to measure the performance."""
-        return bool(self.performance)
+    intervals: Mapping[str, tuple[float, float]] = {}
+    per_class: Mapping[str, ClassFigures] = {}
+    estimated: Mapping[str, float] = {}
+    estimated_intervals: Mapping[str, tuple[float, float]] = {}
+    label_drift: FeatureDrift | None = None
+    concept_drift: ConceptDrift | None = None
+    harm: Mapping[str, Harm] = {}
 
     @property
     def drifted(self) -> list[str]:

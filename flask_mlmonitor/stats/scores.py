@@ -30,6 +30,13 @@ class Scores:
     others: tuple[int, ...]
     own: tuple[int, ...]
 
+    @classmethod
+    def add_up(cls, parts: Sequence["Scores"]) -> "Scores":
+        """Return the scores of all rows of some parts."""
+        others = zip(*(part.others for part in parts), strict=True)
+        own = zip(*(part.own for part in parts), strict=True)
+        return cls(tuple(map(sum, others)), tuple(map(sum, own)))
+
     @property
     def n(self) -> int:
         """All scored rows."""

@@ -94,8 +94,8 @@ def revise_evaluations(database: Database, evaluations: Sequence[Evaluation]) ->
             connection.execute(update(tables.evaluations).where(*_same(one)), _judgement(one))
 
 
-def ends_touched(database: Database, key: WindowKey, hours: Collection[int]) -> list[float]:
-    """Return the ends of the stored evaluations of a window that contain some of these hours.
+def read_touched(database: Database, key: WindowKey, hours: Collection[int]) -> list[Evaluation]:
+    """Return the evaluations of a window that contain some of these hours, the oldest first.
 
     :raises StoreUnavailable: when the store does not answer.
     """
@@ -103,12 +103,14 @@ def ends_touched(database: Database, key: WindowKey, hours: Collection[int]) -> 
         return []
     ascending = sorted(hours)
     table = tables.evaluations.c
-    query = select(table.start, table.end).where(
-        *_of(key), table.end > ascending[0], table.start < ascending[-1] + HOUR
+    query = (
+        select(table.start, table.end, table.result)
+        .where(*_of(key), table.end > ascending[0], table.start < ascending[-1] + HOUR)
+        .order_by(table.end)
     )
     with database.reading() as connection:
-        spans = connection.execute(query.order_by(table.end)).all()
-    return [end for start, end in spans if _next(ascending, start - HOUR) < end]
+        rows = connection.execute(query).all()
+    return [_decode(text) for start, end, text in rows if _next(ascending, start - HOUR) < end]
 
 
 def last_end(database: Database, models: Collection[tuple[str, str]]) -> float:

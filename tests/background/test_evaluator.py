@@ -7,32 +7,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from flask_mlmonitor import Baseline
 from flask_mlmonitor._parsers import windows
-from flask_mlmonitor.background.evaluator import Subject, evaluate, step_of
+from flask_mlmonitor.background.evaluator import evaluate
+from flask_mlmonitor.background.subjects import Subject, step_of
 from flask_mlmonitor.records import Gap, Row, Served
 from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.judging import Limits
 from flask_mlmonitor.stats.rollup import Rollup
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.recording import Batch, RollupKey, Span, apply
 from flask_mlmonitor.store.results import add_evaluations
 from flask_mlmonitor.store.urls import open_store
+from tests.limits import LIMITS
 
 HOUR = 3600
 NOON = int(time.time()) // HOUR * HOUR - HOUR
 """Of late: of longer ago there are no minutes."""
 RNG = np.random.default_rng(4)
 BASELINE = Baseline.from_dataframe(pd.DataFrame({"x": RNG.normal(size=3000)}))
-LIMITS = Limits(
-    psi_warning=0.1,
-    psi_critical=0.2,
-    missing_warning=0.1,
-    missing_critical=0.3,
-    outlier_warning=0.05,
-    min_samples=100,
-)
 
 
 @pytest.fixture
@@ -85,7 +79,7 @@ def subject(spans: str = "1h", **given: Any) -> Subject:
         "version": "2",
         "windows": windows(spans),
         "alarm_budget": 1 / 30,
-        "limits": LIMITS,
+        "limits": replace(LIMITS, min_samples=100),
         "baseline": BASELINE,
     }
     return Subject(**fields | given)
@@ -224,7 +218,7 @@ def test_since_when_comes_from_the_store(database: Database, minutes: Minutes) -
 
 def test_the_budget_is_shared_by_all_tests() -> None:
     """Features and predictions, in each window, at each decision."""
-    assert subject().level == pytest.approx(1 / 30 / 2 / 24)
-    assert subject("1h,6h,24h").level == pytest.approx(1 / 30 / 2 / 24 / 2)
-    assert subject("6h").level == pytest.approx(1 / 30 / 2 / 4)
+    assert subject().judge.level == pytest.approx(1 / 30 / 2 / 24)
+    assert subject("1h,6h,24h").judge.level == pytest.approx(1 / 30 / 2 / 24 / 2)
+    assert subject("6h").judge.level == pytest.approx(1 / 30 / 2 / 4)
     assert step_of(windows("500")) == HOUR

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from flask_mlmonitor import Baseline
 from flask_mlmonitor._parsers import windows
 from flask_mlmonitor.background import child
 from flask_mlmonitor.background.child import Job, evaluate_in_child
-from flask_mlmonitor.background.evaluator import Subject
 from flask_mlmonitor.background.schedule import LONGEST_WAIT, Schedule
+from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.exceptions import EvaluationFailed
 from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.judging import Limits
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.results import read_last_run, read_latest
 from flask_mlmonitor.store.urls import open_store
+from tests.limits import LIMITS
 
 HOUR = 3600
 START = int(time.time()) // HOUR * HOUR - HOUR
@@ -32,14 +33,7 @@ SUBJECT = Subject(
     version="2",
     windows=windows("1h,6h"),
     alarm_budget=1 / 30,
-    limits=Limits(
-        psi_warning=0.1,
-        psi_critical=0.2,
-        missing_warning=0.1,
-        missing_critical=0.3,
-        outlier_warning=0.05,
-        min_samples=200,
-    ),
+    limits=LIMITS,
     baseline=BASELINE,
 )
 
@@ -130,17 +124,11 @@ def test_what_is_not_stored_yet_is_waited_for(new_host: NewHost) -> None:
     assert host.turn() == ["1h", "6h"]
 
 
-def test_nobody_evaluates_models_without_a_baseline(new_host: NewHost) -> None:
-    """There is nothing to compare with."""
-    host = new_host(
-        [
-            Subject(
-                **{n: getattr(SUBJECT, n) for n in SUBJECT.__struct_fields__} | {"baseline": None}
-            )
-        ]
-    )
+def test_a_model_without_a_baseline_is_evaluated_too(new_host: NewHost) -> None:
+    """Its ground truth says how well it does."""
+    host = new_host([replace(SUBJECT, baseline=None)])
 
-    assert host.turn() == []
+    assert host.turn() == ["1h", "6h"]
 
 
 def test_hosts_share_the_work(new_host: NewHost) -> None:
@@ -177,7 +165,7 @@ def test_a_child_finds_what_its_parent_found(
     database.prepare()
     database.close()
 
-    (one, _) = evaluate_in_child(Job(store_url, START, (SUBJECT,)))
+    (one, _) = evaluate_in_child(Job(store_url, START, (SUBJECT,))).evaluations
     assert (one.model, one.window, one.status) == ("fraud", "1h", "not_enough_data")
 
 

@@ -22,22 +22,24 @@ from typing import Any, Final
 
 import msgspec
 import psutil
+from msgspec.structs import replace
 
 from flask_mlmonitor import Baseline
 from flask_mlmonitor._parsers import windows
 from flask_mlmonitor.background.batches import Meaning, batch_of
 from flask_mlmonitor.background.child import Job, evaluate_in_child
-from flask_mlmonitor.background.evaluator import Subject, evaluate
+from flask_mlmonitor.background.evaluator import evaluate
+from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.records import Schema
 from flask_mlmonitor.stats.features import FeatureBaseline
-from flask_mlmonitor.stats.judging import Limits
 from flask_mlmonitor.stats.rollup import Rollup
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE, floor
 from flask_mlmonitor.store.urls import open_store
 from tests.benchmarks.fabricated import MODEL, Month, served_by
 from tests.benchmarks.measuring import cpu_of, interleaved, machine, print_table
+from tests.limits import LIMITS
 from tests.server import traffic
 from tests.server.serving import Gunicorn
 from tests.server.steady import SteadyLoad
@@ -45,14 +47,6 @@ from tests.server.steady import SteadyLoad
 Percentiles = tuple[float, float, float]
 
 WEEK: Final = 7 * DAY
-LIMITS: Final = Limits(
-    psi_warning=0.1,
-    psi_critical=0.2,
-    missing_warning=0.1,
-    missing_critical=0.3,
-    outlier_warning=0.05,
-    min_samples=50,
-)
 AIM: Final = {20: 20.0, 1000: 1000.0}
 """By the number of features: the milliseconds of CPU that one evaluation may take."""
 AIM_COUNTING: Final = 10.0
@@ -136,7 +130,7 @@ def _subject(month: Month) -> Subject:
         version=MODEL[1],
         windows=windows("1h,6h,24h"),
         alarm_budget=1 / 30,
-        limits=LIMITS,
+        limits=replace(LIMITS, min_samples=50),
         baseline=baseline,
     )
 

@@ -19,23 +19,16 @@ from example_service.model import FEATURES, label
 from example_service.training import build_baseline, fit
 from flask_mlmonitor import Baseline, Evaluation
 from flask_mlmonitor._parsers import windows
-from flask_mlmonitor.background.evaluator import Subject
+from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.records import Row, Served
 from flask_mlmonitor.stats.evaluation import SEVERITIES
-from flask_mlmonitor.stats.judging import Limits, Span, WindowCounts, judge
+from flask_mlmonitor.stats.judging import Span, WindowCounts
 from flask_mlmonitor.stats.rollup import Rollup
 from tests.benchmarks.measuring import machine, print_table
+from tests.limits import LIMITS
 
 Reference = Literal["day", "week"] | None
 
-LIMITS: Final = Limits(
-    psi_warning=0.1,
-    psi_critical=0.2,
-    missing_warning=0.1,
-    missing_critical=0.3,
-    outlier_warning=0.05,
-    min_samples=200,
-)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 BEFORE: Final = {"day": DAY, "week": 7 * DAY}
@@ -58,7 +51,7 @@ class Flights(NamedTuple):
         january = between(year, pd.Timestamp("2013-01-01"), pd.Timestamp("2013-02-01"))
         known = january[january["outcome"].notna()]
         model = fit(known)
-        baseline = build_baseline(known, model)
+        baseline = build_baseline(known)
         sent = rows(counted)
         chances = model.probabilities(sent)
         served = defaultdict(list)
@@ -82,12 +75,9 @@ class Flights(NamedTuple):
             baseline=self.baseline,
         )
         earlier = None if reference is None else start - BEFORE[reference]
-        return judge(
+        return subject.judge.judge(
             Span("flights", "1", window, start, start + length),
             self._counts(start, length),
-            self.baseline,
-            LIMITS,
-            level=subject.level,
             second=None if earlier is None else self._counts(earlier, length),
         )
 

@@ -26,7 +26,7 @@ def trained(sample: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> P
     directory = tmp_path_factory.mktemp("trained")
     model = fit(sample)
     model.save(directory / MODEL)
-    build_baseline(sample, model).save(directory / BASELINE)
+    build_baseline(sample).save(directory / BASELINE)
     return directory
 
 

@@ -49,7 +49,7 @@ def test_july_is_warmer(flights: Flights) -> None:
 
     assert drifted(days)["temp"] == 6
     assert all(float(one.drift["temp"].psi or 0) > 5 for one in days)
-    assert {one.verdict.severity for one in days} == {"critical"}
+    assert {one.verdict.severity for one in days} <= {"warning", "critical"}
 
 
 @pytest.mark.parametrize(("reference", "alarms"), [(None, True), ("day", False)])

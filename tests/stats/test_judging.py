@@ -10,18 +10,11 @@ import pytest
 from flask_mlmonitor import Baseline
 from flask_mlmonitor.records import Row, Served
 from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation
-from flask_mlmonitor.stats.judging import Limits, Span, WindowCounts, judge
+from flask_mlmonitor.stats.judging import Judge, Span, WindowCounts
 from flask_mlmonitor.stats.rollup import Rollup
+from tests.limits import LIMITS
 
 LEVEL = 1 / 43_200
-LIMITS = Limits(
-    psi_warning=0.1,
-    psi_critical=0.2,
-    missing_warning=0.1,
-    missing_critical=0.3,
-    outlier_warning=0.05,
-    min_samples=200,
-)
 END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SPAN = Span("fraud", "2", "1h", END - timedelta(hours=1), END)
 RNG = np.random.default_rng(8)
@@ -54,7 +47,7 @@ def count(yes: float = 0.2, n: int = SOME, **columns: list[Any]) -> WindowCounts
 
 def judged(counts: WindowCounts, span: Span = SPAN, **options: Any) -> Evaluation:
     """Judge a window beside the baseline."""
-    return judge(span, counts, BASELINE, LIMITS, level=LEVEL, **options)
+    return Judge(BASELINE, LIMITS, LEVEL).judge(span, counts, **options)
 
 
 OLDER = RNG.normal(65, 12, SOME).tolist()
@@ -129,7 +122,7 @@ def test_too_few_predictions_are_no_verdict(n: int) -> None:
 
 def test_without_a_baseline_there_is_nothing_to_compare() -> None:
     """The words say so."""
-    found = judge(SPAN, WindowCounts(5000), None, LIMITS, level=LEVEL)
+    found = Judge(None, LIMITS, LEVEL).judge(SPAN, WindowCounts(5000))
 
     assert found.status == "not_enough_data"
     assert "no baseline" in found.verdict.text
@@ -179,11 +172,24 @@ def test_flaws_are_named(column: str, value: Any, what: str, words: str) -> None
 
 
 def test_numbers_outside_the_range_are_counted() -> None:
-    """They are a figure; as such they are no flaw."""
+    """They are a figure; a few of them are no flaw."""
     found = judged(count(age=[-1000.0, *customers()["age"][1:]]))
 
     assert found.quality["age"].out_of_range >= 1 / SOME
     assert found.verdict.severity == "ok"
+
+
+@pytest.mark.parametrize(
+    ("share", "severity"), [(0.04, None), (0.048, "ok"), (0.08, "warning"), (0.5, "warning")]
+)
+def test_a_share_that_is_near_its_limit_is_noted(share: float, severity: str | None) -> None:
+    """So that an alert about it is not over before it has left the limit well behind."""
+    outside = round(share * SOME)
+    found = judged(count(age=[-1000.0] * outside + customers()["age"][outside:]))
+    flaws = {flaw.what: flaw for flaw in found.flaws if flaw.feature == "age"}
+
+    assert (flaws["out_of_range"].severity if "out_of_range" in flaws else None) == severity
+    assert ("out of range" in found.verdict.text) == (severity == "warning")
 
 
 def test_a_missing_column_is_all_missing() -> None:
@@ -224,7 +230,7 @@ def test_many_features_are_counted_not_listed() -> None:
     rows = [Row(list(RNG.normal(1, 1, 9))) for _ in range(500)]
     served = [Served(0, str(place), 0.0, 0, None, False, [row]) for place, row in enumerate(rows)]
     counts = WindowCounts.of(500, [Rollup.of(baseline.binning(), served)])
-    found = judge(SPAN, counts, baseline, LIMITS, level=LEVEL)
+    found = Judge(baseline, LIMITS, LEVEL).judge(SPAN, counts)
 
     assert len(found.drifted) == 9
     assert "9 of 9 features drifted: " in found.verdict.text

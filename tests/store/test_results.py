@@ -19,13 +19,13 @@ from flask_mlmonitor.store.results import (
     WindowKey,
     add_evaluations,
     count_lost,
-    ends_touched,
     last_end,
     read_before,
     read_history,
     read_last_run,
     read_latest,
     read_latest_measured,
+    read_touched,
     revise_evaluations,
 )
 from tests.store.batches import batch
@@ -91,8 +91,15 @@ def test_the_latest_of_each_window(database: Database) -> None:
 def test_the_latest_that_is_measured(database: Database) -> None:
     """The truth of the last windows is yet to come: an earlier one says how good the model is."""
     figures = {"accuracy": 0.9}
-    measured = [evaluation(2, performance=figures), evaluation(1, window="6h", performance=figures)]
-    others = [evaluation(3), evaluation(1, performance=figures), evaluation(version="3")]
+    measured = [
+        evaluation(2, performance=figures, measured=True),
+        evaluation(1, window="6h", performance=figures, measured=True),
+    ]
+    others = [
+        evaluation(3),
+        evaluation(1, performance=figures, measured=True),
+        evaluation(version="3"),
+    ]
     add_evaluations(database, [*measured, *others])
 
     assert sorted(read_latest_measured(database), key=repr) == sorted(measured, key=repr)
@@ -101,7 +108,9 @@ def test_the_latest_that_is_measured(database: Database) -> None:
 def test_a_window_is_judged_again(database: Database) -> None:
     """Its result is another, and it is still known who judged it first; others stay as they are."""
     add_evaluations(database, [evaluation(), evaluation(1)], epoch=4, seconds=1.5)
-    new = evaluation(n=7, performance={"accuracy": 0.9}, verdict=Verdict("critical", "It fails."))
+    new = evaluation(
+        n=7, performance={"accuracy": 0.9}, measured=True, verdict=Verdict("critical", "It fails.")
+    )
     revise_evaluations(database, [new, evaluation(2)])
 
     end = NOON.timestamp()
@@ -128,8 +137,8 @@ def test_the_windows_that_hold_an_hour(
     add_evaluations(database, [*stored, *strange])
     noon = int(NOON.timestamp())
 
-    found = ends_touched(database, KEY, [noon + 3600 * hour for hour in hours])
-    assert found == [noon + 3600 * end for end in ends]
+    found = read_touched(database, KEY, [noon + 3600 * hour for hour in hours])
+    assert [one.end.timestamp() for one in found] == [noon + 3600 * end for end in ends]
 
 
 def test_history(database: Database) -> None:

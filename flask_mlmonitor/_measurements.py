@@ -1,0 +1,63 @@
+"""How well a model did on predictions that a program holds in its hands."""
+
+from typing import Any
+
+from flask_mlmonitor._app import AppState, Declaration, load_baseline
+from flask_mlmonitor._evaluations import limits_of
+from flask_mlmonitor.clock import as_datetime, now
+from flask_mlmonitor.counters.faults import LOGGER
+from flask_mlmonitor.stats.evaluation import worst
+from flask_mlmonitor.stats.harm import find_harm, measured_limits
+from flask_mlmonitor.stats.measuring import measure_arrays
+
+
+def evaluate_arrays(
+    state: AppState,
+    predictions: Any,
+    ground_truth: Any,
+    *,
+    model: str | None,
+    version: str | None,
+    probabilities: Any,
+) -> dict[str, Any]:
+    """Measure by scikit-learn, and compare the figures with the limits as they are.
+
+    :raises ConfigError: for an unknown model, or arrays that do not fit together.
+    """
+    declaration = _declaration(state, model, version)
+    baseline = None
+    if declaration is not None:
+        baseline = load_baseline(declaration.baseline, state.root)
+    found = measure_arrays(
+        predictions,
+        ground_truth,
+        probabilities=probabilities,
+        baseline=baseline,
+        task=None if declaration is None else declaration.task,
+    )
+    limits = limits_of(state, None if declaration is None else declaration.model)
+    bounds = measured_limits({} if baseline is None else baseline.performance, limits)
+    exact = {name: (value, value) for name, value in found.figures.items()}
+    harm = find_harm(found.figures, exact, bounds, level=0.5)
+    whose = "A batch" if declaration is None else f"{declaration.model} {declaration.version}"
+    for one in harm.values():
+        LOGGER.warning(
+            "%s: %s of %d predictions is %.4g, the limit is %.4g: %s.",
+            *(whose, one.figure, found.n, one.value, one.limit, one.severity),
+        )
+    return {
+        **found.figures,
+        "n": found.n,
+        "intervals": dict(found.intervals),
+        "per_class": dict(found.per_class),
+        "severity": worst([one.severity for one in harm.values()]),
+        "timestamp": as_datetime(now()),
+    }
+
+
+def _declaration(state: AppState, model: str | None, version: str | None) -> Declaration | None:
+    """Return the model that is meant; of an app with one, that need not be said."""
+    if model is not None:
+        return state.declaration(model, version)
+    declarations = state.declarations()
+    return declarations[0] if len(declarations) == 1 else None
