@@ -1,7 +1,8 @@
 """Evaluations and their history."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Any, Final, NamedTuple
 
@@ -61,6 +62,27 @@ class Run(NamedTuple):
     seconds: float
 
 
+class Untold(NamedTuple):
+    """A stored evaluation by which alerts were not decided upon yet.
+
+    :param result: all of it, as it is stored.
+    """
+
+    model: str
+    version: str
+    window: str
+    end: float
+    result: str
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation.
+
+        :raises msgspec.DecodeError: when it cannot be read.
+        """
+        return _decode(self.result)
+
+
 def add_evaluations(
     database: Database,
     evaluations: Sequence[Evaluation],
@@ -113,7 +135,9 @@ def read_touched(database: Database, key: WindowKey, hours: Collection[int]) -> 
     )
     with database.reading() as connection:
         rows = connection.execute(query).all()
-    return [_decode(text) for start, end, text in rows if _next(ascending, start - HOUR) < end]
+    return list(
+        _readable(text for start, end, text in rows if _next(ascending, start - HOUR) < end)
+    )
 
 
 def last_end(database: Database, models: Collection[tuple[str, str]]) -> float:
@@ -159,7 +183,7 @@ def read_history(
         .order_by(table.end)
     )
     with database.reading() as connection:
-        return [_decode(text) for text in connection.execute(query).scalars()]
+        return list(_readable(connection.execute(query).scalars()))
 
 
 def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | None:
@@ -168,8 +192,8 @@ def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | 
     :raises StoreUnavailable: when the store does not answer.
     """
     with database.reading() as connection:
-        text = connection.execute(_BEFORE, {**key._asdict(), "before": end}).scalar()
-    return None if text is None else _decode(text)
+        found = connection.execute(_BEFORE, {**key._asdict(), "before": end}).scalars()
+        return next(_readable(found), None)
 
 
 def read_last_run(database: Database) -> Run | None:
@@ -184,7 +208,7 @@ def read_last_run(database: Database) -> Run | None:
     return None if row is None else Run(*row)
 
 
-def read_untold(database: Database, models: Collection[tuple[str, str]]) -> list[Evaluation]:
+def read_untold(database: Database, models: Collection[tuple[str, str]]) -> list[Untold]:
     """Return what was evaluated, or evaluated again, since alerts were decided upon.
 
     :param models: whose, with their versions.
@@ -192,21 +216,19 @@ def read_untold(database: Database, models: Collection[tuple[str, str]]) -> list
     :raises StoreUnavailable: when the store does not answer.
     """
     table = tables.evaluations.c
-    query = select(table.result).where(_UNTOLD).order_by(table.end)
+    query = select(*(table[name] for name in Untold._fields)).where(_UNTOLD).order_by(table.end)
     with database.reading() as connection:
-        found = [_decode(text) for text in connection.execute(query).scalars()]
-    return [one for one in found if (one.model, one.version) in models]
+        return [Untold(*row) for row in connection.execute(query) if tuple(row[:2]) in models]
 
 
-def mark_told(connection: Connection, evaluations: Sequence[Evaluation]) -> None:
+def mark_told(connection: Connection, untold: Iterable[Untold]) -> None:
     """Note that alerts were decided upon by these, in the transaction that stores them.
 
     One that was evaluated again meanwhile stays as it is.
     """
     table = tables.evaluations
-    for one in evaluations:
-        result = msgspec.json.encode(one).decode()
-        same = (*_same(one), table.c.result == result)
+    for one in untold:
+        same = [table.c[name] == value for name, value in one._asdict().items()]
         connection.execute(update(table).where(*same).values(told=1))
 
 
@@ -227,7 +249,14 @@ def _last(database: Database, condition: ColumnElement[bool]) -> list[Evaluation
     same = [table.c[name] == ends.c[name] for name in (*WindowKey._fields, "end")]
     query = select(table.c.result).join(ends, same[0] & same[1] & same[2] & same[3])
     with database.reading() as connection:
-        return [_decode(text) for text in connection.execute(query).scalars()]
+        return list(_readable(connection.execute(query).scalars()))
+
+
+def _readable(results: Iterable[str]) -> Iterator[Evaluation]:
+    """Yield evaluations, but for damaged ones: who decides upon alerts has told of them."""
+    for result in results:
+        with suppress(msgspec.DecodeError):
+            yield _decode(result)
 
 
 def _of(key: WindowKey) -> list[Any]:
