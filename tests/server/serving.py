@@ -200,10 +200,15 @@ class Gunicorn(Server):
     """
 
     def __init__(
-        self, folder: Path, *options: str, workers: int = 1, settings: Mapping[str, object] = {}
+        self,
+        folder: Path,
+        *options: str,
+        app: str = APP,
+        workers: int = 1,
+        settings: Mapping[str, object] = {},
     ) -> None:
         command = [
-            *(sys.executable, "-m", "gunicorn", f"{APP}:create_app()", "--no-control-socket"),
+            *(sys.executable, "-m", "gunicorn", f"{app}:create_app()", "--no-control-socket"),
             *("--bind", "fd://{}", "--workers", str(workers)),
             *("--worker-tmp-dir", str(folder), *options),
         ]
@@ -211,9 +216,11 @@ class Gunicorn(Server):
 
 
 @contextlib.contextmanager
-def worker(folder: Path, settings: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    folder: Path, settings: Mapping[str, object], *, app: str = APP
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``flask mlmonitor worker`` beside the server."""
-    command = [sys.executable, "-m", "flask", "--app", APP, "mlmonitor", "worker"]
+    command = [sys.executable, "-m", "flask", "--app", app, "mlmonitor", "worker"]
     with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             command,
