@@ -140,18 +140,17 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _threshold(rule: "Rule", place: int) -> str:
     side = "below" if rule.worse == "lower" else "above"
-    threshold = (rule.warning, rule.critical)[place]
-    absolute = (
-        ""
-        if threshold is None
-        else f"`MLMONITOR_{threshold}`"
-        if isinstance(threshold, str)
-        else f"{threshold:g}"
-    )
+    absolute = _key((rule.warning, rule.critical)[place])
     if rule.relative is None:
         return f"{side} {absolute}" if absolute else ""
-    away = f"`MLMONITOR_{rule.relative[place]}` worse than the baseline's"
+    away = f"{_key(rule.relative[place])} worse than the baseline's"
     return f"{away}, or {side} {absolute}" if absolute else away
+
+
+def _key(threshold: str | float | None) -> str:
+    if threshold is None:
+        return ""
+    return f"`MLMONITOR_{threshold}`" if isinstance(threshold, str) else f"{threshold:g}"
 
 
 def _name(name: str, per_model: bool) -> str:

@@ -1,44 +1,46 @@
-"""What the windows that ended together say: drift, and the quality of the data."""
+"""What the windows say that were decided upon together: drift, data quality, performance."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-from flask_mlmonitor.alerts.levels import Level
+from flask_mlmonitor.alerts.findings import LEVELS_OF, Finding, decisive
+from flask_mlmonitor.alerts.levels import LEVELS, Level, worse
+from flask_mlmonitor.alerts.performing import performance_findings
 from flask_mlmonitor.alerts.reading import Reading, Subject
 from flask_mlmonitor.alerts.rule import Rule
 from flask_mlmonitor.alerts.rules import DRIFT_SHARE_FEATURES, RULE
+from flask_mlmonitor.alerts.shares import interval
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.stats.comparing import FeatureDrift
-from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation
+from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation, Flaw
+from flask_mlmonitor.stats.limits import Limits
+from flask_mlmonitor.stats.quality import FeatureQuality
 
-_LEVELS: Final[Mapping[str, Level]] = {"moderate": "warning", "significant": "critical"}
-
-
-class Finding(NamedTuple):
-    """What one window says of a figure.
-
-    :param clear: whether it is so large a sample that it would show what is past a limit.
-    """
-
-    reading: Reading
-    clear: bool = False
-
-    @property
-    def decides(self) -> bool:
-        """Whether longer windows, which reach back further, need not be asked."""
-        reading = self.reading
-        return reading.level != "ok" or (self.clear and reading.held == "ok")
+_SHARES: Final[Mapping[str, tuple[str, ...]]] = {
+    "missing": ("missing",),
+    "wrong_type": ("invalid",),
+    "outliers": ("outliers", "outliers_iqr"),
+    "out_of_range": ("out_of_range",),
+    "unseen_categories": ("unseen",),
+}
+"""The fields of a feature's quality that a rule is about."""
 
 
-def window_readings(evaluations: Sequence[Evaluation], settings: Settings) -> list[Reading]:
-    """Return what the windows of one model and version say that were decided upon together.
+def window_readings(
+    evaluations: Sequence[Evaluation],
+    settings: Settings,
+    limits: Limits,
+    was: Mapping[str, float],
+) -> list[Reading]:
+    """Return what the windows of one model and version say that ended together.
 
     Of each figure the shortest window decides that can: one that is past a limit, or that is large
-    enough to show that nothing is. So an alert that only a day could show is heard, and one is
-    over when the last hour says so, not a day later.
+    enough to show that nothing is. So what only a day can show is told of, and what is over is so
+    when the last hour says it, not a day later.
 
-    :param evaluations: at least one.
-    :param settings: of the model.
+    :param evaluations: at least one; those that were revised for their ground truth, too.
+    :param settings: of the model; *limits* are what its windows were judged by.
+    :param was: the performance of its baseline.
     """
     shortest_first = sorted(evaluations, key=lambda one: one.end - one.start)
     first = shortest_first[0]
@@ -50,21 +52,20 @@ def window_readings(evaluations: Sequence[Evaluation], settings: Settings) -> li
     )
     found: dict[tuple[str, str | None], list[Finding]] = {}
     for evaluation in shortest_first:
-        for finding in _findings(evaluation, subject, settings):
+        for finding in _findings(evaluation, subject, settings, limits, was):
             key = finding.reading.rule, finding.reading.feature
             found.setdefault(key, []).append(finding)
-    readings = [_decisive(findings) for findings in found.values()]
+    readings = [decisive(findings) for findings in found.values()]
     return [*readings, *_drift_share(subject, readings, settings)]
 
 
-def _decisive(findings: Sequence[Finding]) -> Reading:
-    """Return what the windows say together, the shortest first."""
-    known = [finding for finding in findings if finding.reading.value is not None]
-    deciding = [finding for finding in known if finding.decides]
-    return next(iter([*deciding, *known, *findings])).reading
-
-
-def _findings(evaluation: Evaluation, subject: Subject, settings: Settings) -> Iterator[Finding]:
+def _findings(
+    evaluation: Evaluation,
+    subject: Subject,
+    settings: Settings,
+    limits: Limits,
+    was: Mapping[str, float],
+) -> Iterator[Finding]:
     if evaluation.status != "complete":
         yield Finding(subject.unknown(RULE["prediction_drift"], n=evaluation.n))
         return
@@ -73,6 +74,11 @@ def _findings(evaluation: Evaluation, subject: Subject, settings: Settings) -> I
     if evaluation.prediction_drift is not None:
         rule = RULE["prediction_drift"]
         yield _drift(rule, None, evaluation.prediction_drift, evaluation, subject, settings)
+    flaws = {(flaw.feature, flaw.what): flaw for flaw in evaluation.flaws}
+    for name, quality in evaluation.quality.items():
+        for rule_name in _SHARES:
+            yield _share(RULE[rule_name], name, quality, flaws, subject, settings)
+    yield from performance_findings(evaluation, subject, settings, limits, was)
 
 
 def _drift(
@@ -95,12 +101,36 @@ def _drift(
         rule,
         drift.psi.score,
         limits,
-        _LEVELS.get(drift.status, "ok") if counts else "ok",
+        LEVELS_OF.get(drift.status, "ok") if counts else "ok",
         limits.held_of(drift.psi.score) if counts else "ok",
         feature=feature,
         n=n,
     )
     return Finding(reading, clear=drift.psi.critical <= limits.of("warning"))
+
+
+def _share(
+    rule: Rule,
+    feature: str,
+    quality: FeatureQuality,
+    flaws: Mapping[tuple[str, str], Flaw],
+    subject: Subject,
+    settings: Settings,
+) -> Finding:
+    """Return what a share of a feature's values means; the evaluation knows what is chance."""
+    limits = rule.thresholds(settings)
+    whats = _SHARES[rule.name]
+    found = [flaws[feature, what] for what in whats if (feature, what) in flaws]
+    value = max((flaw.share for flaw in found), default=getattr(quality, whats[0]))
+    level: Level = worse(*(_level(flaw) for flaw in found))
+    held = limits.held_of(value) if found else "ok"
+    reading = subject.judged(rule, value, limits, level, held, feature=feature, n=quality.n)
+    upper = interval(round(value * quality.n), max(1, quality.n))[1]
+    return Finding(reading, clear=upper <= limits.of("warning"))
+
+
+def _level(flaw: Flaw) -> Level:
+    return flaw.severity if flaw.severity in LEVELS else "ok"
 
 
 def _drift_share(

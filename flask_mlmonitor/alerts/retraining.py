@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 from statistics import fmean
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
 from flask_mlmonitor.clock import as_datetime
 from flask_mlmonitor.config import Settings
+from flask_mlmonitor.stats.evaluation import Evaluation
 
 ACCURACIES: Final = 10
 """The mean of so many accuracies decides; of fewer, none does."""
@@ -29,6 +30,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     end: float
     accuracy: float | None = None
     psi: float | None = None
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Self:
+        """Return what an evaluation says; one of a window that is not whole says nothing."""
+        start, end = evaluation.start.timestamp(), evaluation.end.timestamp()
+        if evaluation.status != "complete":
+            return cls(start=start, end=end)
+        scores = [float(evaluation.drift[name].psi or 0) for name in evaluation.drifted]
+        return cls(
+            start=start,
+            end=end,
+            accuracy=evaluation.performance.get("accuracy") if evaluation.measured else None,
+            psi=max(scores, default=0.0) if evaluation.drift else None,
+        )
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,8 +27,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param worse: whether a figure is bad that is high, or low.
     :param warning: the name of the key that holds the threshold, the threshold, or nothing.
     :param critical: likewise.
-    :param relative: the names of the keys that hold how far the figure may be worse than in the
-        baseline, where that is what counts.
+    :param relative: how much worse than in the baseline the figure may be, where that is what
+        counts: keys or thresholds, too.
     :param per_feature: whether each feature has one.
     :param source: what it is read from: the requests of the last minutes, the windows that are
         evaluated, those whose ground truth came, or the monitor's own state.
@@ -44,7 +44,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     worse: Literal["higher", "lower"] = "higher"
     warning: str | float | None = None
     critical: str | float | None = None
-    relative: tuple[str, str] | None = None
+    relative: tuple[str | float, str | float] | None = None
     per_feature: bool = False
 
     @property

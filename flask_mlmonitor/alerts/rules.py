@@ -3,6 +3,7 @@
 from typing import Final
 
 from flask_mlmonitor.alerts.rule import Rule
+from flask_mlmonitor.stats.harm import LEAST_DROP
 
 DRIFT_SHARE_WARNING: Final = 0.3
 DRIFT_SHARE_CRITICAL: Final = 0.5
@@ -128,11 +129,33 @@ RULES: Final = (
         relative=_DROPS,
     ),
     Rule(
+        name="estimated_accuracy",
+        family="performance",
+        title="Estimated accuracy",
+        says="By the scores alone, the accuracy is {value}, less than {threshold}.",
+        unit="share",
+        series="ml_model_estimated_accuracy",
+        source="window",
+        worse="lower",
+        relative=(LEAST_DROP, "ACCURACY_DROP_CRITICAL"),
+    ),
+    Rule(
+        name="estimated_f1_score",
+        family="performance",
+        title="Estimated F1 score",
+        says="By the scores alone, the F1 score is {value}, less than {threshold}.",
+        unit="share",
+        series="ml_model_estimated_f1_score",
+        source="window",
+        worse="lower",
+        relative=(LEAST_DROP, "ACCURACY_DROP_CRITICAL"),
+    ),
+    Rule(
         name="concept_drift",
         family="concept_drift",
         title="Concept drift",
-        says="The model errs more often than its own scores let expect, by {value}; the limit is "
-        "{threshold}.",
+        says="The model errs more than was to be expected of the same input, by {value}; the limit "
+        "is {threshold}.",
         unit="share",
         series="ml_concept_drift_status",
         source="truth",

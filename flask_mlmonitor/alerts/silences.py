@@ -1,25 +1,14 @@
 """What nobody wants to be told of for a while."""
 
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
+
+from flask_mlmonitor.alerts.alert import Alert
 
 GRACE_SECONDS: Final = 300.0
 """How long a new version of a model is silent: it starts with cold caches and few predictions."""
 _MATCHED: Final = ("model", "version", "metric", "feature")
-
-
-class Labelled(Protocol):
-    """What silences are about: an alert."""
-
-    @property
-    def model(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def metric(self) -> str: ...
-    @property
-    def feature(self) -> str | None: ...
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,7 +27,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     feature: str | None = None
     why: str = ""
 
-    def covers(self, alert: Labelled, now: float) -> bool:
+    def covers(self, alert: Alert, now: float) -> bool:
         """Return whether it holds for an alert now."""
         return now < self.until and all(
             getattr(self, name) in (None, getattr(alert, name)) for name in _MATCHED

@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from flask_mlmonitor.channels.channel import LIMIT_SECONDS, Channel
@@ -91,37 +92,34 @@ class Delivery:
 
     def _due(self) -> Iterator[tuple[str, Callable[[], None]]]:
         if self._feed is not None:
-            yield "alertmanager-feed", self._post_all
+            yield "alertmanager-feed", partial(self._guarded, partial(self._post_all, self._feed))
         if self._database.exists():
             due = due_channels(self._database, self._app, self._clock())
             for name in sorted(due & self._channels.keys()):
-                yield name, lambda name=name: self._send_all(name)  # type: ignore[misc]
+                yield name, partial(self._guarded, partial(self._send_all, name))
 
-    def _post_all(self) -> None:
-        if self._feed is None:
-            return
+    def _guarded(self, work: Callable[[], None]) -> None:
         try:
-            outcome = self._feed.turn()
+            work()
         except StoreError:
-            return  # the drain tells of a store that is away
+            return  # the drain tells of it; what was sent may be sent again when it is back
         except Exception as error:  # noqa: BLE001  the boundary of the thread
             self._tell(error)
-        else:
-            if outcome is not None:
-                self._count("alertmanager", outcome.reason)
+
+    def _post_all(self, feed: Feed) -> None:
+        outcome = feed.turn()
+        if outcome is not None:
+            self._count("alertmanager", outcome.reason)
 
     def _send_all(self, name: str) -> None:
         channel = self._channels[name]
-        try:
-            while message := self._claimed(name, channel.spacing):
-                outcome = self._send(channel, message)
-                result = self._result(message, outcome)
-                finish(self._database, message, result)
-                self._tell_of(message, result)
-                if outcome.reason == "noAnswer":
-                    return  # who does not answer one, does not answer the next
-        except StoreError:
-            return  # what was sent may be sent again when the store is back
+        while message := self._claimed(name, channel.spacing):
+            outcome = self._send(channel, message)
+            result = self._result(message, outcome)
+            finish(self._database, message, result)
+            self._tell_of(message, result)
+            if outcome.reason == "noAnswer":
+                return  # who does not answer one, does not answer the next
 
     def _claimed(self, name: str, spacing: float) -> Message | None:
         return claim(
@@ -140,7 +138,8 @@ class Delivery:
             outcome = channel.send(message.notification, LIMIT_SECONDS)
             if outcome.retry and not outcome.taken and outcome.after is None:
                 time.sleep(QUICK_SECONDS)
-                outcome = channel.send(message.notification, ends - time.monotonic())
+                left = ends - time.monotonic()
+                return channel.send(message.notification, left) if left > 0 else outcome
         except Exception as error:  # noqa: BLE001  one channel is not in the way of others
             self._tell(error)
             return Outcome("clientError", retry=True, detail=type(error).__name__)
@@ -154,9 +153,8 @@ class Delivery:
             return result._replace(state="delivered")
         if not outcome.retry or current - message.created >= GIVEN_UP_SECONDS:
             return result._replace(state="dead")
-        pause = min(2.0 ** min(message.attempts - 1, 20), LONGEST_PAUSE) * self._lots.uniform(
-            0.75, 1.25
-        )
+        usual = min(2.0 ** min(message.attempts - 1, 20), LONGEST_PAUSE)
+        pause = usual * self._lots.uniform(0.75, 1.25)
         if outcome.after is None:
             return result._replace(due=current + pause)
         hold = current + min(outcome.after, LONGEST_WAIT)

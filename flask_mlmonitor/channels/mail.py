@@ -22,17 +22,25 @@ from flask_mlmonitor.channels.wording import color, heading, lines, moment, tidy
 
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 _SUBMISSION: Final = 587
+NO_TLS: Final = "the server offers no TLS: the password is not sent"
 
 
 class _Plain(smtplib.SMTP):
-    leash: Leash
+    def __init__(self, leash: Leash, host: str, port: int, name: str) -> None:
+        self._leash = leash
+        super().__init__(host, port, local_hostname=name, timeout=READ_SECONDS)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return self.leash.connect(host, port)
+        return self._leash.connect(host, port)
 
 
 class _Secure(smtplib.SMTP_SSL, _Plain):
-    pass
+    def __init__(self, leash: Leash, host: str, port: int, name: str) -> None:
+        self._leash = leash
+        context = ssl.create_default_context()
+        smtplib.SMTP_SSL.__init__(
+            self, host, port, local_hostname=name, timeout=READ_SECONDS, context=context
+        )
 
 
 class Mail(Channel):
@@ -79,28 +87,17 @@ class Mail(Channel):
     def _deliver(
         self, message: EmailMessage, leash: Leash, progress: "_Progress"
     ) -> dict[str, tuple[int, bytes]]:
-        context = ssl.create_default_context()
-        name = self.sender.rpartition("@")[2]
-        if self._tls:
-            server: _Plain = _Secure(timeout=READ_SECONDS, local_hostname=name, context=context)
-        else:
-            server = _Plain(timeout=READ_SECONDS, local_hostname=name)
-        server.leash = leash
+        kind = _Secure if self._tls else _Plain
+        server = kind(leash, self._host, self.port, self.sender.rpartition("@")[2])
         try:
-            # TLS is checked against the name that connect() alone does not keep.
-            server._host = self._host  # type: ignore[attr-defined]
-            server.connect(self._host, self.port)
             server.ehlo_or_helo_if_needed()
             encrypted = self._tls
             if not encrypted and server.has_extn("starttls"):
-                server.starttls(context=context)
-                server.ehlo()
+                server.starttls(context=ssl.create_default_context())
                 encrypted = True
+            if self._user and not encrypted and not _is_here(self._host):
+                raise smtplib.SMTPNotSupportedError(NO_TLS)
             if self._user:
-                if not encrypted and not _is_here(self._host):
-                    raise smtplib.SMTPNotSupportedError(
-                        "the server offers no TLS: the password is not sent"
-                    )
                 server.login(self._user, self._password)
             progress.sending = True
             return server.send_message(message)
@@ -108,11 +105,13 @@ class Mail(Channel):
             server.close()
 
     def _judge(self, code: int, said: bytes | str) -> Outcome:
+        if not 400 <= code < 600:
+            return Outcome("noAnswer", retry=True, detail="that is no mail server")
         text = said.decode(errors="replace") if isinstance(said, bytes) else said
         detail = told(f"{code} {text}", self._secrets)
         if code in (530, 534, 535, 538):
             return Outcome("authError", detail=detail)
-        if 500 <= code < 600:
+        if code >= 500:
             return Outcome("clientError", detail=detail)
         return Outcome("serverError", retry=True, detail=detail)
 

@@ -49,14 +49,18 @@ def payload(notification: Notification, routing_key: str) -> dict[str, Any]:
         "component": said.model,
         "group": said.model,
         "class": said.family,
-        "custom_details": {
-            "text": said.text,
-            "severity": said.severity,
-            "reason": said.reason,
-            "alerts": list(lines(said)),
-            "time": moment(said.time),
-        },
+        "custom_details": _details(said),
     }
     if len(msgspec.json.encode(event)) > MOST_BYTES:
         del event["payload"]["custom_details"]
     return event
+
+
+def _details(said: Notification) -> dict[str, Any]:
+    return {
+        "text": said.text,
+        "severity": said.severity,
+        "reason": said.reason,
+        "alerts": list(lines(said)),
+        "time": moment(said.time),
+    }

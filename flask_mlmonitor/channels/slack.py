@@ -7,7 +7,16 @@ import msgspec
 from flask_mlmonitor.alerts.alert import Alert, Notification
 from flask_mlmonitor.channels.channel import HttpChannel
 from flask_mlmonitor.channels.outcome import Outcome
-from flask_mlmonitor.channels.wording import color, heading, lines, moment, subject, tidy, value
+from flask_mlmonitor.channels.wording import (
+    color,
+    cut,
+    heading,
+    lines,
+    moment,
+    subject,
+    tidy,
+    value,
+)
 
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _FIELD: Final = 390
@@ -28,12 +37,11 @@ class Slack(HttpChannel):
 
 
 def payload(notification: Notification) -> dict[str, Any]:
-    """Return the message as an attachment with a coloured bar, and blocks in it."""
+    """Return the message: its title, and below it blocks beside a coloured bar."""
     said = tidy(notification)
     title = heading(said)
     rows = [escaped(line) for line in lines(said)]
     blocks = [
-        {"type": "section", "text": _text(f"*{escaped(title)}*")},
         {"type": "section", "fields": [_text(field) for field in _fields(said)]},
         *({"type": "context", "elements": [_text(row)]} for row in rows),
         {"type": "context", "elements": [_text(f"{said.model} {said.version}")]},
@@ -56,7 +64,7 @@ def _fields(said: Notification) -> list[str]:
     found = {
         "Metric": said.family if first is None else subject(first),
         "Value": "–" if first is None else value(first),
-        "Message": said.text[:_FIELD] or said.title,
+        "Message": cut(said.text or said.title, _FIELD),
         "Time": moment(said.time),
     }
     return [f"*{name}*\n{escaped(text)}" for name, text in found.items()]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import click
@@ -45,33 +46,29 @@ def _try(channel: Channel, app: str) -> Outcome:
 
 def _trial(app: str) -> Iterator[Notification]:
     now = datetime.now(UTC)
+    about: dict[str, Any] = {"model": "trial", "version": "1", "severity": "info"}
     alert = Alert(
         id=str(uuid4()),
-        model="trial",
-        version="1",
         metric="trial",
-        severity="info",
         value=1.0,
         threshold=0.0,
         message="Somebody tried the channels.",
         state="firing",
         since=now,
+        **about,
     )
-    first = Notification(
+    message = Notification(
         id=str(uuid4()),
         key=f"mlmonitor/{app}/trial",
         action="trigger",
         reason="by_hand",
         family="trial",
-        model="trial",
-        version="1",
-        severity="info",
         title=f"A trial alert of {app}",
         text="Somebody tried the channels. Nothing is wrong.",
         time=now,
         alerts=(alert,),
+        **about,
     )
-    yield first
-    yield structs.replace(
-        first, id=str(uuid4()), action="resolve", reason="resolved", alerts=(), resolved=(alert,)
-    )
+    yield message
+    over: dict[str, Any] = {"action": "resolve", "reason": "resolved", "resolved": (alert,)}
+    yield structs.replace(message, id=str(uuid4()), alerts=(), **over)

@@ -1,7 +1,8 @@
 """Predictions and their ground truth as a program holds them: lists, arrays, Series."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -72,7 +73,7 @@ def _matrix(given: Any) -> list[Any]:
 def _listed(name: str, given: Any, remedy: str) -> list[Any]:
     if hasattr(given, "to_numpy"):
         given = given.to_numpy(object)
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
         raise ConfigError(name, given, remedy)
     return [_plain(value) for value in (given.tolist() if hasattr(given, "tolist") else given)]
 
@@ -110,14 +111,15 @@ def _with_classes(
 def _met(values: Sequence[Any], columns: int) -> tuple[str, ...]:
     """Return the classes of some values, ascending.
 
-    Where there are more columns, whole numbers below their number are all of them; and where only
-    one of 0 and 1, or of False and True, was met, the other is a class too.
+    Where there are more columns, whole numbers below their number are all of them; and booleans,
+    or 0 and 1, are two classes, spelled as the first value is, whether both were met or not.
     """
     named = {name: value for value in values if (name := name_of(value)) is not None}
-    texts = any(isinstance(value, str) for value in named.values())
-    names = sorted(named) if texts else sorted(named, key=named.__getitem__)
     numbered = [str(place) for place in range(columns)]
-    if columns > len(names) and set(names) <= set(numbered):
+    if columns > len(named) and named.keys() <= set(numbered):
         return tuple(numbered)
-    pairs = zip(*BOOLEANS, strict=True)
-    return next((pair for pair in pairs if set(names) <= set(pair)), tuple(names))
+    pairs = list(zip(*BOOLEANS, strict=True))
+    if named.keys() <= set(chain.from_iterable(pairs)):
+        return next((pair for pair in pairs if next(iter(named), "") in pair), ())
+    texts = any(isinstance(value, str) for value in named.values())
+    return tuple(sorted(named) if texts else sorted(named, key=named.__getitem__))

@@ -189,7 +189,8 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
 
         :param target: the truth: a column, which then is no feature, or an array of one per row.
         :param predictions: the model's, likewise.
-        :param probabilities: P(positive), or one column per class as scikit-learn gives them.
+        :param probabilities: P(positive), or one column per class as scikit-learn gives them; of
+            rows that the model was not trained on, because estimates are calibrated on them.
         :param positive: the class that a single probability is about; default: the larger of two.
         :param categorical: columns of numbers that are names (a postcode, say).
         :param exclude: columns that are no features.

@@ -83,6 +83,26 @@ def judge_concept(
 ) -> ConceptDrift | None:
     """Compare a window's mistakes, and those of the hours up to its end, with what to expect.
 
+    Of a model that is sure to nine tenths, a quarter of the answers are wrong:
+
+    >>> import pandas as pd
+    >>> from flask_mlmonitor.stats.truth import TruthLayout, TruthRow
+    >>> baseline = Baseline.from_dataframe(
+    ...     pd.DataFrame({"age": range(1000)}),
+    ...     predictions=[1] * 500 + [0] * 500,
+    ...     probabilities=[0.9] * 500 + [0.1] * 500,
+    ...     target=[1] * 450 + [0] * 50 + [1] * 50 + [0] * 450,
+    ... )
+    >>> rows = [TruthRow(1, 0.9, 1, 60.0)] * 3 + [TruthRow(1, 0.9, 0, 60.0)]
+    >>> rows += [TruthRow(0, 0.1, 0, 60.0)] * 3 + [TruthRow(0, 0.1, 1, 60.0)]
+    >>> window = TruthSums.of(TruthLayout.of(baseline, None), rows * 100)
+    >>> drift = judge_concept(
+    ...     window, [], Calibration.of(baseline), baseline,
+    ...     level=0.0001, drop_warning=0.05, drop_critical=0.10, min_samples=200,
+    ... )
+    >>> drift.status, round(drift.gap, 2), round(drift.low, 2), round(drift.high, 2)
+    ('significant', -0.15, -0.06, 0.05)
+
     :param hours: in order of time, each with its beginning: the detector's stream.
     :param level: the probability of a false alarm that one test may have.
     :param drop_warning: a gap from which on it is "moderate"; *drop_critical* "significant".

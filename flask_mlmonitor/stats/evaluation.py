@@ -44,6 +44,21 @@ class Harm(msgspec.Struct, frozen=True):
     limit: float
 
 
+class Flaw(msgspec.Struct, frozen=True):
+    """A share of a feature's values that is about as large as its limit, and not by chance.
+
+    :param what: the field of :class:`~flask_mlmonitor.stats.quality.FeatureQuality`.
+    :param was: the share in the baseline.
+    :param severity: "ok" for one that is still below its limit.
+    """
+
+    feature: str
+    what: str
+    share: float
+    was: float
+    severity: Severity
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One window of one model and version.
 
@@ -58,6 +73,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         one is configured.
     :param prediction_drift: the predictions beside the baseline's: prior probability shift.
     :param quality: what is wrong with each feature's values.
+    :param flaws: the shares of it that matter, or nearly so.
     :param extra: the share of predictions with fields that the baseline does not know.
     :param lost: predictions of this time that could not be recorded, at least.
     :param since: the end of the first window in an unbroken row in which a feature, or
@@ -93,6 +109,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     second_drift: Mapping[str, FeatureDrift] = {}
     prediction_drift: FeatureDrift | None = None
     quality: Mapping[str, FeatureQuality] = {}
+    flaws: tuple[Flaw, ...] = ()
     extra: float = 0.0
     lost: int = 0
     since: Mapping[str, datetime] = {}

@@ -71,7 +71,7 @@ class Expected:
             yield figure if len(self.rows) == 1 else self._among_classes(figure)
 
     def _of_classes(self) -> Iterator[Figure]:
-        cells = Confusion.of(self)
+        cells = OneVsRest.of(self)
         right, nothing = np.full(len(cells.hits), 1 / self.n), np.zeros(len(cells.hits))
         accuracy = float(cells.hits.sum() / self.n)
         yield Figure("accuracy", accuracy, self._per_curve(right, nothing))
@@ -94,7 +94,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Confusion:
+class OneVsRest:
     """The expected cells of each class against the rest.
 
     :param hits: rows predicted as the class that are of it.
@@ -107,7 +107,7 @@ class Confusion:
     false: Floats
 
     @classmethod
-    def of(cls, expected: Expected) -> "Confusion":
+    def of(cls, expected: Expected) -> "OneVsRest":
         """Sum the score cells; of two classes, those of the second follow from the positive's."""
         true, rest = expected.true.sum(2), (expected.rows - expected.true).sum(2)
         hits, missed, false = true[:, OWN], true[:, OTHERS], rest[:, OWN]
@@ -173,24 +173,14 @@ def figures_of_scores(true: Floats, false: Floats) -> Iterator[Figure]:
 
 def _auc(true: Floats, false: Floats) -> Figure:
     """Return the area under the ROC curve; of several curves the mean, weighted by support."""
-    from sklearn import metrics
-
-    cells = np.tile(np.arange(true.shape[1]), 2)
-    labels = np.repeat([1, 0], true.shape[1])
-    areas = np.array(
-        [
-            metrics.roc_auc_score(labels, cells, sample_weight=np.concatenate(pair))
-            for pair in zip(true, false, strict=True)
-        ]
-    )
-    support = true.sum(1, keepdims=True)
-    area = float(areas @ support[:, 0] / support.sum())
+    support, others = true.sum(1, keepdims=True), false.sum(1, keepdims=True)
+    areas = (true * _below(false)).sum(1, keepdims=True) / support
+    area = float((areas * support).sum() / support.sum())
     # A row more of the class lies above a share of the others, and is no longer one of them.
-    above = _below(false) - areas[:, np.newaxis]
-    missed = (1 - _below(true)) - areas[:, np.newaxis]
-    growth = (above - missed * support / false.sum(1, keepdims=True)) / support.sum()
+    above, missed = _below(false) - areas, 1 - _below(true) - areas
+    growth = (above - missed * support / others) / support.sum()
     if len(areas) > 1:
-        growth += (areas[:, np.newaxis] - area) / support.sum()
+        growth += (areas - area) / support.sum()
     return Figure("roc_auc", area, growth[:, np.newaxis])
 
 

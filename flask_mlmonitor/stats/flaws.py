@@ -1,11 +1,11 @@
 """What is wrong with a feature's values, as far as it matters."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.drift import chi_square
-from flask_mlmonitor.stats.evaluation import Severity
+from flask_mlmonitor.stats.evaluation import Flaw, Severity
 from flask_mlmonitor.stats.limits import Limits
 from flask_mlmonitor.stats.quality import FeatureQuality
 
@@ -14,49 +14,42 @@ _FLAWS: Final = {
     "invalid": "has values of a wrong type",
     "outliers": "has outliers (beyond three standard deviations)",
     "outliers_iqr": "has outliers (beyond 1.5 interquartile ranges)",
+    "out_of_range": "has values out of range",
     "unseen": "has unseen categories",
 }
 
 
-class Flaw(NamedTuple):
-    """A share of a feature's values that is past its limit.
+NEARLY: Final = 0.9
+"""Shares are told from here on: this part of their limit."""
 
-    :param what: the field of :class:`~flask_mlmonitor.stats.quality.FeatureQuality`.
-    :param was: the share in the baseline.
-    """
 
-    feature: str
-    what: str
-    share: float
-    was: float
-    severity: Severity
-
-    def __str__(self) -> str:
-        words = f"{self.feature} {_FLAWS[self.what]}"
-        return f"{words}: {self.share:.1%}, {self.was:.1%} in the baseline."
+def sentence(flaw: Flaw) -> str:
+    """Return a flaw in words."""
+    words = f"{flaw.feature} {_FLAWS[flaw.what]}"
+    return f"{words}: {flaw.share:.1%}, {flaw.was:.1%} in the baseline."
 
 
 def find_flaws(
     baseline: Baseline, quality: Mapping[str, FeatureQuality], limits: Limits, level: float
-) -> list[Flaw]:
-    """Return the shares that are past their limit, and above the baseline's by more than chance."""
+) -> tuple[Flaw, ...]:
+    """Return the shares that are near their limit, and above the baseline's by more than chance."""
     flaws = []
     for column in baseline.columns:
-        if column.name not in quality:
-            continue
         old, new = column.quality, quality[column.name]
         for name, warning, critical in (
             ("missing", limits.missing_warning, limits.missing_critical),
             ("invalid", 0.0, limits.missing_warning),
             ("outliers", limits.outlier_warning, 1.0),
             ("outliers_iqr", limits.outlier_warning, 1.0),
+            ("out_of_range", limits.outlier_warning, 1.0),
             ("unseen", limits.outlier_warning, 1.0),
         ):
             was, share = getattr(old, name), getattr(new, name)
-            if share > warning and _more(old.n, was, new.n, share, level):
-                severity: Severity = "critical" if share > critical else "warning"
+            if share > NEARLY * warning and _more(old.n, was, new.n, share, level):
+                severity: Severity = "warning" if share > warning else "ok"
+                severity = "critical" if share > critical else severity
                 flaws.append(Flaw(column.name, name, share, was, severity))
-    return flaws
+    return tuple(flaws)
 
 
 def _more(n: int, was: float, m: int, share: float, level: float) -> bool:

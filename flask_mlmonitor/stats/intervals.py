@@ -17,8 +17,6 @@ Intervals = dict[str, Interval]
 
 _Z: Final = 1.959963984540054
 """Of the normal distribution, 95 % lie within so many standard deviations of the mean."""
-
-
 _MANY: Final = 30
 """The mean of fewer losses or errors, which are skewed, is not yet distributed normally."""
 _MET: Final = 5

@@ -10,6 +10,7 @@ from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import FeatureDrift, compare
 from flask_mlmonitor.stats.counts import FeatureCounts
 from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation, Verdict, drifted
+from flask_mlmonitor.stats.flaws import find_flaws
 from flask_mlmonitor.stats.harm import ESTIMATED
 from flask_mlmonitor.stats.limits import Limits
 from flask_mlmonitor.stats.performance import Truth, estimated, measured
@@ -133,14 +134,16 @@ class Judge(NamedTuple):
         drift = self._drift(WindowCounts.of_baseline(baseline), counts)
         second_drift = {} if second is None else self._drift(second, counts)
         known = {} if before is None else before.since
+        quality = {
+            name: FeatureQuality.of(counts.features[name]) for name in baseline.feature_names
+        }
         return replace(
             found,
             drift={name: drift[name] for name in baseline.feature_names},
             second_drift=second_drift,
             prediction_drift=drift.get(PREDICTION),
-            quality={
-                name: FeatureQuality.of(counts.features[name]) for name in baseline.feature_names
-            },
+            quality=quality,
+            flaws=find_flaws(baseline, quality, self.limits, self.level),
             extra=counts.extra / counts.n,
             since={name: known.get(name, found.end) for name in drifted(drift, second_drift)},
             **estimated(counts.scores, baseline, self.limits, self.level),
@@ -153,7 +156,7 @@ class Judge(NamedTuple):
             found = replace(found, **fields)
         if found.n >= self.limits.min_samples and (found.drift or found.labelled):
             found = replace(found, status="incomplete" if found.lost else "complete")
-        return replace(found, verdict=verdict_of(found, self.baseline, self.limits, self.level))
+        return replace(found, verdict=verdict_of(found, self.baseline, self.limits))
 
     def _drift(self, expected: WindowCounts, observed: WindowCounts) -> dict[str, FeatureDrift]:
         """Return the drift of each feature, and of the predictions under ``__prediction__``."""

@@ -168,9 +168,10 @@ def by_absolute_error(sums: Sequence[TruthSums], baseline: Baseline) -> Mistakes
         for name in ("n", "absolute", "square")
     )
     unit, n = baseline.performance["mae"], max(rows.sum(), 1)
-    before = baseline.performance["mse"] / unit**2 - 1
-    now = squares.sum() / unit**2 / n - (absolute.sum() / unit / n) ** 2
-    variance = max(before, float(now))
+    before = max(0.0, baseline.performance["mse"] / unit**2 - 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        now = squares.sum() / unit**2 / n - (absolute.sum() / unit / n) ** 2
+    variance = max(before, float(now) if np.isfinite(now) else 0.0)
     return Mistakes(
         "baseline",
         rows,

@@ -8,7 +8,7 @@ What is sealed is one byte of version, a checksum over the bytes and what they m
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from flask_mlmonitor.stats.columns import Counts, Floats
 
 VERSION: Final = 1
 _HEADER: Final = 2
+_PIECE: Final = 1 << 16
 _SEAL: Final = struct.Struct("<BI")
 
 
@@ -129,3 +130,19 @@ def opened(data: bytes, meaning: str) -> memoryview:
 
 def _checksum(data: bytes | memoryview, meaning: str) -> int:
     return zlib.crc32(data, zlib.crc32(meaning.encode()))
+
+
+def pieces(packed: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Split many packed values into pieces whose numbers stay in the processor's cache.
+
+    >>> [len(piece) for piece in pieces([bytes(40_000)] * 5)]
+    [2, 2, 1]
+    """
+    piece, size = [], 0
+    for data in packed:
+        piece.append(data)
+        size += len(data)
+        if size >= _PIECE:
+            yield piece
+            piece, size = [], 0
+    yield piece

@@ -3,9 +3,9 @@
 Each of the :attr:`~flask_mlmonitor.stats.binning.Binning.SCORE_CELLS` cells of a probability is cut
 into equal parts; the first and the last cell into octaves, each of as many parts, because the
 probabilities of rare classes lie close together there. As long as there are few different
-probabilities the parts are as small as a float64 can tell apart, so that the ranking is exact; when
-there are more than the bound, pairs of parts become one, until there are not. How coarse the parts
-are follows from the probabilities alone, not from the order in which they were added.
+probabilities the parts are so small that hardly two share one; when there are more than the bound,
+pairs of parts become one, until there are not. How coarse the parts are follows from the
+probabilities alone, not from the order in which they were added.
 """
 
 from collections.abc import Sequence
@@ -196,7 +196,7 @@ class Entries(NamedTuple):
         starts = np.concatenate([[0], self.ends])[:-1]
         held = np.flatnonzero(self.ends > starts)
         if len(held):
-            weighed = weights[self.kinds] * self.rows[:, np.newaxis]
+            weighed = weights.take(self.kinds, axis=0) * self.rows[:, np.newaxis]
             found[held] = np.add.reduceat(weighed, starts[held])
         return found.T
 

@@ -5,7 +5,7 @@ Hours add to windows, parts of hours to the whole, as long as their layout is th
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -22,7 +22,7 @@ from flask_mlmonitor.stats.errors import ErrorSums
 from flask_mlmonitor.stats.layout import TruthLayout
 from flask_mlmonitor.stats.losses import LossSums
 from flask_mlmonitor.stats.numeric import FEW_VALUES
-from flask_mlmonitor.stats.packing import opened, sealed
+from flask_mlmonitor.stats.packing import opened, pieces, sealed
 from flask_mlmonitor.stats.ranking import Ranking, scored
 from flask_mlmonitor.stats.scores import Places
 from flask_mlmonitor.stats.sparse import Sparse
@@ -75,8 +75,6 @@ class _Packed(msgspec.Struct, array_like=True):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Packed).decode
-_PIECE: Final = 1 << 16
-"""Bytes that are added at a time: their numbers stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +137,7 @@ class TruthSums:
     def add_up(cls, layout: TruthLayout, packed: Iterable[bytes]) -> Self:
         """Add up any number of packed sums; :exc:`ValueError` if one is not of this layout."""
         total = cls._sum(layout, [])
-        for some in _pieces(packed):
+        for some in pieces(packed):
             total = cls._sum(layout, [total, *cls._unpack(layout, some)])
         return total
 
@@ -265,18 +263,6 @@ class TruthSums:
         cells = np.zeros(self.layout.target.size, np.int64)
         cells[self.truths.keys] = self.truths.counts
         return FeatureCounts(self.layout.target, tuple(cells.tolist()))
-
-
-def _pieces(packed: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Split packed sums into pieces of some size."""
-    piece, size = [], 0
-    for data in packed:
-        piece.append(data)
-        size += len(data)
-        if size >= _PIECE:
-            yield piece
-            piece, size = [], 0
-    yield piece
 
 
 def _places(layout: TruthLayout, labels: Labels, values: Sequence[Any]) -> Places:

@@ -10,12 +10,13 @@ from flask_mlmonitor.stats.evaluation import (
     PREDICTION,
     SEVERITIES,
     Evaluation,
+    Flaw,
     Severity,
     Verdict,
     has_drifted,
     worst,
 )
-from flask_mlmonitor.stats.flaws import Flaw, find_flaws
+from flask_mlmonitor.stats.flaws import sentence
 from flask_mlmonitor.stats.limits import Limits
 from flask_mlmonitor.stats.wording import knows_harm, on_performance
 
@@ -26,15 +27,13 @@ SEVERITY: Final[Mapping[str, Severity]] = {"moderate": "warning", "significant":
 """What a drift means for a model of whose performance nothing is known."""
 
 
-def verdict_of(
-    found: Evaluation, baseline: Baseline | None, limits: Limits, level: float
-) -> Verdict:
+def verdict_of(found: Evaluation, baseline: Baseline | None, limits: Limits) -> Verdict:
     """Say what moved, how much, since when, and whether it does harm.
 
     Where the performance is known, by ground truth or estimate, it decides: features that drifted
     and did no harm are an information.
     """
-    flaws = [] if baseline is None else find_flaws(baseline, found.quality, limits, level)
+    flaws = [flaw for flaw in found.flaws if flaw.severity != "ok"]
     known = knows_harm(found, baseline)
     severities = [*_of_drift(found, known), *_of_performance(found)]
     severities += [flaw.severity for flaw in flaws]
@@ -104,7 +103,7 @@ def _how_far(one: FeatureDrift, since: datetime) -> str:
 
 
 def _on_flaws(flaws: Sequence[Flaw]) -> Iterator[str]:
-    yield from map(str, flaws[:NAMED])
+    yield from map(sentence, flaws[:NAMED])
     if len(flaws) > NAMED:
         yield f"{len(flaws) - NAMED} more flaws of the data."
 

@@ -20,6 +20,7 @@ CLAIM_SECONDS: Final = 20.0
 
 State = Literal["waiting", "delivered", "dead"]
 _TABLE: Final = tables.outbox.c
+_WAITS: Final = _TABLE.state == "waiting"
 
 
 class Message(NamedTuple):
@@ -98,11 +99,13 @@ def add_messages(
 
 
 def due_channels(database: Database, app: str, now: float) -> set[str]:
-    """Return the channels of an app for which messages are due.
+    """Return the channels of an app for which messages are due, but for those to be spared.
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    query = select(_TABLE.channel).distinct().where(*_due(app, now))
+    spared = select(_TABLE.channel).where(_TABLE.app == app, _WAITS, _TABLE.hold > now)
+    due = (*_due(app, now), _TABLE.channel.not_in(spared))
+    query = select(_TABLE.channel).distinct().where(*due)
     with database.reading() as connection:
         return set(connection.execute(query).scalars())
 
@@ -126,7 +129,7 @@ def claim(
         occupied = or_(
             _TABLE.holder.is_not(None) & (_TABLE.tried > current - CLAIM_SECONDS),
             _TABLE.tried > current - spacing,
-            (_TABLE.state == "waiting") & (_TABLE.hold > now),
+            _WAITS & (_TABLE.hold > now),
         )
         if connection.execute(select(_TABLE.id).where(*mine, occupied).limit(1)).first():
             return None
@@ -167,7 +170,7 @@ def count_waiting(database: Database) -> int:
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    query = select(func.count()).select_from(tables.outbox).where(_TABLE.state == "waiting")
+    query = select(func.count()).select_from(tables.outbox).where(_WAITS)
     with database.reading() as connection:
         return connection.execute(query).scalar_one()
 
@@ -184,14 +187,14 @@ def read_outbox(database: Database, app: str, *, limit: int = 100) -> list[Entry
 
 
 def _due(app: str, now: float) -> tuple[Any, ...]:
-    return _TABLE.app == app, _TABLE.state == "waiting", _TABLE.due <= now
+    return _TABLE.app == app, _WAITS, _TABLE.due <= now
 
 
 def _add(
     connection: Connection, app: str, channel: str, notification: Notification, created: float
 ) -> None:
     same = (_TABLE.app == app, _TABLE.channel == channel, _TABLE.key == notification.key)
-    order = ((_TABLE.state == "waiting").desc(), _TABLE.created.desc(), _TABLE.tried.desc())
+    order = (_WAITS.desc(), _TABLE.created.desc(), _TABLE.tried.desc())
     query = select(tables.outbox).where(*same).order_by(*order).limit(1)
     last = connection.execute(query).first()
     older = last if last is not None and last.state == "waiting" else None
@@ -202,9 +205,14 @@ def _add(
     known = _heard(last)
     if notification.action == "resolve" and not known:
         return
-    row = {
-        "app": app,
-        "channel": channel,
+    row = _row(notification, older, created) | {"app": app, "channel": channel, "known": int(known)}
+    # A transaction whose end nobody learned of is repeated with the same messages.
+    connection.execute(insert_into(connection, tables.outbox).on_conflict_do_nothing(), row)
+
+
+def _row(notification: Notification, older: Any, created: float) -> dict[str, Any]:
+    """Return what is stored of a message; of a try that is under way, the end is waited for."""
+    return {
         "id": notification.id,
         "key": notification.key,
         "action": notification.action,
@@ -213,13 +221,10 @@ def _add(
         "due": created,
         "hold": older.hold if older else 0.0,
         "attempts": 0,
-        "known": int(known),
         "tried": older.tried if older else 0.0,
         "holder": older.holder if older else None,
         "payload": json.dumps(msgspec.to_builtins(notification)),
     }
-    # A transaction whose end nobody learned of is repeated with the same messages.
-    connection.execute(insert_into(connection, tables.outbox).on_conflict_do_nothing(), row)
 
 
 def _heard(last: Any) -> bool:

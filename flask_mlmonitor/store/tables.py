@@ -338,6 +338,7 @@ outbox: Final = Table(
     Column("detail", Text),
     Column("payload", Text, nullable=False),
     PrimaryKeyConstraint("app", "channel", "id"),
+    Index("outbox_by_key", "app", "channel", "key", "created"),
 )
 """What people are told: a row for each message and channel: waiting, delivered or dead.
 

@@ -7,6 +7,7 @@ from flask_mlmonitor.alerts.levels import Level
 from flask_mlmonitor.alerts.reading import Reading
 from flask_mlmonitor.clock import as_datetime
 from flask_mlmonitor.config import Settings
+from flask_mlmonitor.stats.limits import Limits
 
 NOON = 1_772_452_800.0
 MODEL, VERSION = "fraud", "2"
@@ -16,6 +17,11 @@ def settings(**keys: Any) -> Settings:
     """Read settings; the keys are without their prefix."""
     config = {f"MLMONITOR_{name}": value for name, value in keys.items()}
     return Settings.from_mapping(config, instance_path="/nowhere")
+
+
+def limits(settings: Settings) -> Limits:
+    """Return the limits that windows are judged by under these settings."""
+    return Limits(**{name: getattr(settings, name) for name in Limits.__struct_fields__})
 
 
 def reading(

@@ -14,9 +14,10 @@ from flask_mlmonitor.stats.binning import FeatureBins
 from flask_mlmonitor.stats.comparing import FeatureDrift, compare, level_of
 from flask_mlmonitor.stats.counts import FeatureCounts
 from flask_mlmonitor.stats.evaluation import Evaluation, Verdict
-from tests.alerts.making import MODEL, NOON, VERSION, settings
+from tests.alerts.making import MODEL, NOON, VERSION, limits, settings
 
 SETTINGS: Final = settings()
+LIMITS: Final = limits(SETTINGS)
 STEP: Final = 300.0
 DECISIONS: Final = 288
 """A day of them."""
@@ -45,7 +46,7 @@ class Desk:
         """Look at a window, five seconds after its end."""
         decision = decide(
             self.memory,
-            window_readings([evaluation], SETTINGS),
+            window_readings([evaluation], SETTINGS, LIMITS, {}),
             app="shop",
             now=evaluation.end.timestamp() + 5,
             served={(MODEL, VERSION)},

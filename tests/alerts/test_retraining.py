@@ -6,6 +6,7 @@ import pytest
 
 from flask_mlmonitor.alerts.retraining import Outcome, Recommendation, recommend
 from tests.alerts.making import MODEL, NOON, VERSION, settings
+from tests.alerts.windows import drift, window
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -113,3 +114,16 @@ def test_the_limits_are_the_models_own() -> None:
 
     assert recommended(windows, RETRAIN_ACCURACY=0.75, RETRAIN_PSI=0.3) is None
     assert recommended([]) is None
+
+
+def test_what_a_window_says() -> None:
+    """Only what is known by enough ground truth, and has drifted by more than chance."""
+    drifts = {"a": drift(0.8), "b": drift(0.73), "c": drift(0.6)}
+    figures: dict[str, Any] = {"performance": {"accuracy": 0.8}, "drift": drifts}
+    hour = {"start": NOON - HOUR, "end": NOON}
+
+    psi = float(drifts["a"].psi or 0)
+    assert Outcome.of(window(measured=True, **figures)) == Outcome(**hour, accuracy=0.8, psi=psi)
+    assert Outcome.of(window(**figures)).accuracy is None
+    assert Outcome.of(window(drift={"c": drifts["c"]})).psi == 0.0
+    assert Outcome.of(window(status="incomplete", **figures)) == Outcome(**hour)

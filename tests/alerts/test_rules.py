@@ -24,8 +24,8 @@ def test_names_are_unique() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_rule(rule: Rule) -> None:
     """Its thresholds exist and rise to where it is worse; it can be said; Prometheus takes it."""
-    keys = [key for key in (rule.warning, rule.critical) if isinstance(key, str)]
-    assert all(BY_NAME[key].per_model for key in (*keys, *(rule.relative or ())))
+    thresholds = (rule.warning, rule.critical, *(rule.relative or ()))
+    assert all(BY_NAME[key].per_model for key in thresholds if isinstance(key, str))
     limits = rule.thresholds(settings(MIN_THROUGHPUT=10, MAX_THROUGHPUT=1000))
     assert limits.warning is not None or rule.relative
     if limits.warning is not None and limits.critical is not None:

@@ -27,6 +27,7 @@ from flask_mlmonitor.store.urls import open_store
 from tests.alerts.making import MODEL, NOON, VERSION, reading
 from tests.alerts.storm import (
     DECISIONS,
+    LIMITS,
     MOVED,
     NEAR,
     SETTINGS,
@@ -70,7 +71,7 @@ def _messages(shares: Shares, decisions: int) -> tuple[int, int, int]:
     breaches = changes = 0
     before: set[str | None] = set()
     for evaluation in evaluations(FEATURES, shares, decisions):
-        found = window_readings([evaluation], SETTINGS)
+        found = window_readings([evaluation], SETTINGS, LIMITS, {})
         bad = {one.feature for one in found if one.level != "ok" and one.rule == "data_drift"}
         breaches += len(bad)
         changes += len(bad ^ before)

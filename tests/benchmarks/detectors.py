@@ -88,7 +88,7 @@ def _compare(options: argparse.Namespace, folder: Path) -> None:
     rows: list[tuple[Any, ...]] = []
     for name in (OURS, *options.peers):
         try:
-            environment = _made(folder / name, name) if options.peers else None
+            environment = made(folder / name, name) if options.peers else None
             told = _told(name, environment, data, folder)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as reason:
             if name == OURS:
@@ -115,7 +115,7 @@ def _save(path: Path, options: argparse.Namespace, number: int) -> Path:
     return path
 
 
-def _made(environment: Path, name: str) -> Path:
+def made(environment: Path, name: str) -> Path:
     """Return an environment that has the detectors, and nothing that they do not need."""
     uv = shutil.which("uv")
     venv.create(environment, with_pip=uv is None)

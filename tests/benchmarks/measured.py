@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=10_000, help="of an hour")
     parser.add_argument("--hours", type=int, default=720, help="of a window")
     parser.add_argument("--rounds", type=int, default=9, help="of which the fastest counts")
-    parser.add_argument("--samples", type=int, default=2000, help="for each interval")
+    parser.add_argument("--samples", type=int, default=1000, help="for each interval")
     options = parser.parse_args(arguments)
     rng = np.random.default_rng(SEED)
     print(machine())
@@ -154,7 +154,7 @@ def _held_labels(rng: np.random.Generator, shares: Floats, n: int, samples: int)
 def _held_scores(
     rng: np.random.Generator, scores: Callable[..., Floats], n: int, samples: int
 ) -> list[str]:
-    many = scores(rng, 1_000_000)
+    many = scores(rng, 200_000)
     loss = -(many * np.log(many) + (1 - many) * np.log1p(-many)).mean()
     area = metrics.roc_auc_score(rng.random(len(many)) < many, many)
     brier = (many * (1 - many)).mean()

@@ -319,6 +319,23 @@ def test_a_fault_is_told_without_its_message(sqlite: Database) -> None:
     assert details == {"a-broken-one": "ValueError", "log": ""}
 
 
+def test_nothing_can_be_counted(sqlite: Database) -> None:
+    """A full disk: it is delivered all the same, and the thread ends in order."""
+
+    def full(channel: str, outcome: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    faults: list[Exception] = []
+    rig = Rig(sqlite, {"log": Log()})
+    rig.add(notification())
+    unlucky = Delivery(APP, sqlite, rig.channels, count=full, on_fault=faults.append)
+    unlucky.turn()
+    assert unlucky.wait(10)
+
+    assert [str(fault) for fault in faults] == ["OSError"]
+    assert rig.entries()["n1"].state == "delivered"
+
+
 def test_the_store_goes_away(sqlite: Database, answering: Answers) -> None:
     """A turn says so; what was sent meanwhile is sent again, under its id."""
     server = answering(200)

@@ -184,7 +184,8 @@ def test_its_time_ends(begins: bytes | None) -> None:
 def test_garbage_and_nobody() -> None:
     """Neither is an answer."""
     with Receiver(lambda peer: peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server:
-        assert Mail(f"smtp://127.0.0.1:{server.port}", PEOPLE).send(notification(), 5).retry
+        outcome = Mail(f"smtp://127.0.0.1:{server.port}", PEOPLE).send(notification(), 5)
+    assert (outcome.reason, outcome.retry, outcome.taken) == ("noAnswer", True, False)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     outcome = Mail(f"smtp://127.0.0.1:{port}", PEOPLE).send(notification(), 5)

@@ -57,10 +57,6 @@ def test_slack() -> None:
                 "blocks": [
                     {
                         "type": "section",
-                        "text": {"type": "mrkdwn", "text": "*[WARNING] age has drifted*"},
-                    },
-                    {
-                        "type": "section",
                         "fields": [
                             {"type": "mrkdwn", "text": "*Metric*\ndata_drift of age"},
                             {"type": "mrkdwn", "text": "*Value*\n0.3142 (threshold 0.1)"},

@@ -87,6 +87,19 @@ def test_the_classes_that_were_met_need_not_be_all() -> None:
     assert measure_arrays([True], [True], [0.5]).figures["brier_score"] == 0.25
 
 
+@pytest.mark.parametrize("answer", [bool, str, float])
+@pytest.mark.parametrize("truth", [bool, str, int])
+def test_both_columns_spell_a_class_their_way(answer: Any, truth: Any) -> None:
+    """A model compares with a threshold, and the truth comes as 0 and 1: two classes."""
+    guess, true = [answer(value) for value in GUESS], [truth(value) for value in TRUE]
+
+    found = measure_arrays(guess, true, P)
+
+    assert found.figures["accuracy"] == pytest.approx(5 / 6)
+    assert found.figures["roc_auc"] == pytest.approx(metrics.roc_auc_score(TRUE, P))
+    assert len(found.per_class) == 2
+
+
 def test_a_large_batch_is_exact() -> None:
     """However many probabilities differ, they are ranked as they are."""
     rng = np.random.default_rng(4)
@@ -122,6 +135,7 @@ def test_numbers() -> None:
         (([1, 0], [1]), r"len\(ground_truth\) = 1: give one for each of the 2 predictions"),
         (([1, 0], [1, 0], [0.5]), r"len\(probabilities\) = 1: give one for each of the 2"),
         (("10", [1, 0]), "predictions = '10': give a list"),
+        (({1}, [1]), r"predictions = \{1\}: give a list"),
         (([1], 1), "ground_truth = 1: give a list"),
         (([1], None), "ground_truth = None: give a list"),
         (([[1, 0]], [1]), r"predictions = \[\[1, 0\]\]: give a list"),

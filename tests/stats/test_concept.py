@@ -381,6 +381,34 @@ def test_a_regression_is_compared_with_its_error(scale: float, status: str) -> N
     assert (found.since is not None) == (scale > 1)
 
 
+@pytest.mark.parametrize(
+    ("errors", "status"),
+    [([1.0], "stable"), ([1.0, -1.0], "stable"), ([2.0], "significant"), ([1e200], "significant")],
+)
+def test_errors_of_one_size_and_errors_beyond_all_size(errors: list[float], status: str) -> None:
+    """A spread of zero leaves no room for chance, and squares may be too large to add."""
+    truth = np.linspace(0, 9, 400)
+    baseline = Baseline.from_dataframe(
+        pd.DataFrame({"x": truth}), target=truth, predictions=truth + np.tile([1.0, -1.0], 200)
+    )
+    rows = [TruthRow(error, None, 0.0, 0.0) for error in errors * 300]
+    window = TruthSums.of(TruthLayout.of(baseline, None), rows)
+
+    found = judge_concept(
+        window,
+        [(0, window)],
+        None,
+        baseline,
+        level=LEVEL,
+        drop_warning=0.05,
+        drop_critical=0.1,
+        min_samples=200,
+    )
+
+    assert found is not None
+    assert found.status == status
+
+
 @pytest.mark.parametrize("given", [{}, {"target": ["a", "b"] * 100}])
 def test_nothing_is_said_without_anything_to_expect(given: dict[str, Any]) -> None:
     """A baseline without performance knows no mistakes."""

@@ -172,11 +172,24 @@ def test_flaws_are_named(column: str, value: Any, what: str, words: str) -> None
 
 
 def test_numbers_outside_the_range_are_counted() -> None:
-    """They are a figure; as such they are no flaw."""
+    """They are a figure; a few of them are no flaw."""
     found = judged(count(age=[-1000.0, *customers()["age"][1:]]))
 
     assert found.quality["age"].out_of_range >= 1 / SOME
     assert found.verdict.severity == "ok"
+
+
+@pytest.mark.parametrize(
+    ("share", "severity"), [(0.04, None), (0.048, "ok"), (0.08, "warning"), (0.5, "warning")]
+)
+def test_a_share_that_is_near_its_limit_is_noted(share: float, severity: str | None) -> None:
+    """So that an alert about it is not over before it has left the limit well behind."""
+    outside = round(share * SOME)
+    found = judged(count(age=[-1000.0] * outside + customers()["age"][outside:]))
+    flaws = {flaw.what: flaw for flaw in found.flaws if flaw.feature == "age"}
+
+    assert (flaws["out_of_range"].severity if "out_of_range" in flaws else None) == severity
+    assert ("out of range" in found.verdict.text) == (severity == "warning")
 
 
 def test_a_missing_column_is_all_missing() -> None:

@@ -230,6 +230,8 @@ def test_pause_and_hold(database: Database) -> None:
     add(database, notification(id="n4", key="two"))
 
     assert take(database, at=NOON + 59) is None
+    assert due_channels(database, APP, NOON + 59) == set()
+    assert due_channels(database, APP, NOON + 60) == {"slack"}
     assert taken(database, at=NOON + 60).id in ("n3", "n4")
 
 
