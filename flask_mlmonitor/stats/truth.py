@@ -6,7 +6,7 @@ Hours add to windows, parts of hours to the whole, as long as their layout is th
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
@@ -136,18 +136,19 @@ class TruthSums:
     @classmethod
     def add_up(cls, layout: TruthLayout, packed: Iterable[bytes]) -> Self:
         """Add up any number of packed sums; :exc:`ValueError` if one is not of this layout."""
-        total = cls._sum(layout, [])
+        total = cls.sum_of(layout, [])
         for some in pieces(packed):
-            total = cls._sum(layout, [total, *cls._unpack(layout, some)])
+            total = cls.sum_of(layout, [total, *cls.unpack_all(layout, some)])
         return total
 
     def __add__(self, other: Self) -> Self:
-        if self.layout != other.layout:
-            raise ValueError("sums of different layouts do not add")
-        return self._sum(self.layout, [self, other])
+        return self.sum_of(self.layout, [self, other])
 
     @classmethod
-    def _sum(cls, layout: TruthLayout, parts: Sequence[Self]) -> Self:
+    def sum_of(cls, layout: TruthLayout, parts: Sequence[Self]) -> Self:
+        """Return the sum of any number of sums of this layout."""
+        if any(part.layout != layout for part in parts):
+            raise ValueError("sums of different layouts do not add")
         return cls(
             layout,
             Totals(*map(sum, zip(Totals(), *(part.totals for part in parts), strict=True))),
@@ -179,10 +180,11 @@ class TruthSums:
     @classmethod
     def unpack(cls, layout: TruthLayout, data: bytes) -> Self:
         """Read what :meth:`pack` wrote; :exc:`ValueError` if damaged or of another layout."""
-        return cls._unpack(layout, [data])[0]
+        return cls.unpack_all(layout, [data])[0]
 
     @classmethod
-    def _unpack(cls, layout: TruthLayout, packed: Iterable[bytes]) -> list[Self]:
+    def unpack_all(cls, layout: TruthLayout, packed: Iterable[bytes]) -> list[Self]:
+        """Read any number of packed sums of this layout, which is quicker than one by one."""
         read = [_decode(opened(data, layout.id)) for data in packed]
         scored = len(layout.scored)
         columns = zip(
@@ -236,6 +238,11 @@ class TruthSums:
     def delay(self) -> float | None:
         """The mean of the seconds from a prediction to its truth; ``None`` without a row."""
         return self.delays / self.totals.rows if self.totals.rows else None
+
+    @property
+    def by_cell(self) -> Self:
+        """The same, probabilities told apart by their score cells only: mistakes need no more."""
+        return replace(self, ranking=self.ranking.coarsest)
 
     @property
     def confusion(self) -> Mapping[tuple[str, str], int]:

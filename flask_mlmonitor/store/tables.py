@@ -226,13 +226,15 @@ evaluations: Final = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("measured", Integer, nullable=False),
+    Column("due", BigInteger, nullable=False, server_default="0"),
     Column("result", Text, nullable=False),
     PrimaryKeyConstraint("model", "version", "window", "end"),
 )
 """One row for each window that was judged: *result* is all of it.
 
 *epoch* is that of the lease, 0 for what was evaluated by hand; *seconds* is how long the whole run
-took; *measured* is 1 where enough ground truth was known to measure the performance.
+took; *measured* is 1 where enough ground truth was known to measure the performance. *due* is 0, or
+a number of its own since ground truth came that this result does not know.
 """
 
 event.listen(
@@ -241,6 +243,13 @@ event.listen(
     DDL(  # type: ignore[no-untyped-call]
         'CREATE INDEX evaluations_measured ON evaluations (model, version, "window", "end") '
         "WHERE measured = 1"
+    ),
+)
+event.listen(
+    evaluations,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        'CREATE INDEX evaluations_due ON evaluations (model, version, "end") WHERE due > 0'
     ),
 )
 

@@ -76,13 +76,12 @@ def _row(
         _change(database, end, options.hours)
         found: list[Findings] = []
         again = cpu_of(lambda: found.append(judging()))
-        changed = found[0].revisions[0]
         stored = cpu_of(lambda: keep(database, found[0]))
         reading = partial(_read, database)
         scrape = median(1e3 * cpu_of(reading) for _ in range(options.rounds))
     return (
         f"{per_minute * DAYS * DAY // MINUTE:,}",
-        *(quiet, AIM, len(changed.changed), len(changed.evaluations), again, stored, scrape),
+        *(quiet, AIM, options.hours, len(found[0].revisions), again, stored, scrape),
     )
 
 

@@ -115,8 +115,7 @@ def _row(folder: Path, end: pd.Timestamp) -> tuple[Any, ...]:
         command,
         cwd=ROOT,
         env=environment(folder, SETTINGS),
-        capture_output=True,
-        text=True,
+        stdout=subprocess.PIPE,
         check=True,
     )
     one = {found["window"]: found for found in json.loads(done.stdout)}["30d"]
