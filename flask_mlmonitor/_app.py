@@ -12,8 +12,9 @@ from typing import Final, TypeVar, cast
 
 from flask import Flask, Request, current_app
 
-from flask_mlmonitor.background.runtime import Runtime, runtime_for
-from flask_mlmonitor.background.schedule import Schedule
+from flask_mlmonitor.background.duties import Duties
+from flask_mlmonitor.background.runtime import Runtime
+from flask_mlmonitor.background.runtimes import runtime_for
 from flask_mlmonitor.channels.channel import Channel
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
@@ -50,7 +51,7 @@ class AppState:
     :param registered: models without a route.
     :param routed: returns the models of the app's monitored views.
     :param channels: the configured ones, by name.
-    :param schedule: returns when the app's models are evaluated, by whichever process is elected.
+    :param duties: returns what the elected process does for the app.
     :param problem: why the monitor could not start, if it could not.
     """
 
@@ -60,7 +61,7 @@ class AppState:
     settings: Settings
     registered: Sequence[Declaration]
     routed: Callable[[], Iterable[Declaration]]
-    schedule: Callable[["AppState", Runtime], Schedule]
+    duties: Callable[["AppState", Runtime], Duties]
     channels: Mapping[str, Channel]
     authorize: Authorize | None = None
     problem: str | None = None
@@ -89,7 +90,7 @@ class AppState:
                     self.problem = str(error)
                     raise
                 self.problem = None
-                runtime.schedules.setdefault(self.name, self.schedule(self, runtime))
+                runtime.duties.setdefault(self.name, self.duties(self, runtime))
                 self._runtime = runtime
             return self._runtime
 

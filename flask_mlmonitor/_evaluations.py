@@ -79,8 +79,11 @@ def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tup
     began = time.monotonic()
     found = run(runtime.database, subjects, now() if at is None else at.timestamp())
     seconds = time.monotonic() - began
-    keep(runtime.database, found, seconds=seconds, replace=True)
+    keep(runtime.database, found, seconds=seconds, replace=True, told=at is not None)
     tell(state, found.evaluations)
+    if runtime.inline and at is None:
+        runtime.duties[state.name].watch.look()
+        runtime.duties[state.name].watch.delivery.run()
     return tuple(found.evaluations)
 
 

@@ -197,18 +197,16 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "Used otherwise: accuracy or F1 so far below the baseline's, or an error of a "
             "regression above it by more than this share:",
         ),
-        *_planned(
-            *_limits("ERROR_RATE", _SHARE, (0.01, 0.05), "A share of failed predictions above"),
-            _limit("MIN_THROUGHPUT", _SCORE, None, "Fewer requests per second are a warning."),
-            _limit("MAX_THROUGHPUT", _SCORE, None, "More requests per second are a warning."),
-            *_limits("FALLBACK_RATE", _SHARE, (0.05, 0.2), "A share of fallback answers above"),
-            *_limits("INVALID_RATE", _SHARE, (0.05, 0.2), "A share of invalid input above"),
-            _limit(
-                "GROUND_TRUTH_STALE",
-                _DURATION,
-                "7d",
-                "No ground truth for longer than this is a warning, where any ever came.",
-            ),
+        *_limits("ERROR_RATE", _SHARE, (0.01, 0.05), "A share of failed predictions above"),
+        _limit("MIN_THROUGHPUT", _SCORE, None, "Fewer requests per second are a warning."),
+        _limit("MAX_THROUGHPUT", _SCORE, None, "More requests per second are a warning."),
+        *_limits("FALLBACK_RATE", _SHARE, (0.05, 0.2), "A share of fallback answers above"),
+        *_limits("INVALID_RATE", _SHARE, (0.05, 0.2), "A share of invalid input above"),
+        _limit(
+            "GROUND_TRUTH_STALE",
+            _DURATION,
+            "7d",
+            "No ground truth for longer than this is a warning, where any ever came.",
         ),
     ),
     "Evaluation": (
@@ -241,7 +239,7 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "How many false drift alarms a model may send while its data is stable.",
         ),
     ),
-    "Alerts": _planned(
+    "Alerts": (
         _limit("ALERT_FOR", _DELAY, 120, "How long a breach must last before it alerts."),
         _limit("ALERT_REPEAT", _DURATION, "4h", "How often an alert that lasts is sent again."),
         _limit("ALERT_ROUTE_WARNING", _CHANNELS, "slack", "The channels of warnings."),
@@ -277,7 +275,7 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             secret=True,
         ),
     ),
-    "Retraining": _planned(
+    "Retraining": (
         _limit("RETRAIN_ACCURACY", _SHARE, 0.85, "A mean accuracy below this asks for retraining."),
         _limit("RETRAIN_PSI", _SCORE, 0.2, "A drift with a PSI above this asks for retraining."),
         _limit("RETRAIN_COOLDOWN", _DELAY, "24h", "The least time between two such requests."),

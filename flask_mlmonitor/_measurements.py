@@ -3,9 +3,9 @@
 from typing import Any
 
 from flask_mlmonitor._app import AppState, Declaration, load_baseline
+from flask_mlmonitor._checking import check_performance
 from flask_mlmonitor._evaluations import limits_of
 from flask_mlmonitor.clock import as_datetime, now
-from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.stats.evaluation import worst
 from flask_mlmonitor.stats.harm import find_harm, measured_limits
 from flask_mlmonitor.stats.measuring import measure_arrays
@@ -39,17 +39,17 @@ def evaluate_arrays(
     bounds = measured_limits({} if baseline is None else baseline.performance, limits)
     exact = {name: (value, value) for name, value in found.figures.items()}
     harm = find_harm(found.figures, exact, bounds, level=0.5)
-    whose = "A batch" if declaration is None else f"{declaration.model} {declaration.version}"
-    for one in harm.values():
-        LOGGER.warning(
-            "%s: %s of %d predictions is %.4g, the limit is %.4g: %s.",
-            *(whose, one.figure, found.n, one.value, one.limit, one.severity),
-        )
+    alerts = []
+    if declaration is not None:
+        with state.runtime.faults.guard("store"):
+            owner = (declaration.model, declaration.version)
+            alerts = check_performance(state, found.figures, *owner)
     return {
         **found.figures,
         "n": found.n,
         "intervals": dict(found.intervals),
         "per_class": dict(found.per_class),
+        "alerts": alerts,
         "severity": worst([one.severity for one in harm.values()]),
         "timestamp": as_datetime(now()),
     }

@@ -29,3 +29,14 @@ evaluation_finished: Final = _signals.signal("evaluation-finished")
 drift_detected: Final = _signals.signal("drift-detected")
 """Features that had not drifted in the window before have now. *evaluation* as above; *features*
 are their names, the furthest first."""
+
+alert_fired: Final = _signals.signal("alert-fired")
+"""An alert has fired, in the elected process. *alert* is an
+:class:`~flask_mlmonitor.alerts.alert.Alert`; one message may be about many of them."""
+
+alert_resolved: Final = _signals.signal("alert-resolved")
+"""An alert that had fired is over. *alert* as above."""
+
+retraining_recommended: Final = _signals.signal("retraining-recommended")
+"""A model should be trained anew. *recommendation* is a
+:class:`~flask_mlmonitor.alerts.retraining.Recommendation`, with its reasons."""

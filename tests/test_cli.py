@@ -182,7 +182,7 @@ def test_a_process_that_answers_no_request_evaluates_too(
     """A worker may be elected: then the app's models are its to evaluate."""
     service = make_service(**production)
 
-    assert list(service.runtime.schedules) == ["shop"]
+    assert list(service.runtime.duties) == ["shop"]
 
 
 def stored(service: "Service") -> int:

@@ -26,6 +26,7 @@ import flask_mlmonitor
 from docs import generate
 from flask_mlmonitor import records
 from flask_mlmonitor._keys import KEYS
+from flask_mlmonitor.alerts.rules import RULES
 from flask_mlmonitor.counters.requests import TRUTH_RESULTS, WHERES
 
 ROOT = Path(__file__).parents[1]
@@ -224,7 +225,13 @@ def test_what_nothing_acts_on_is_marked() -> None:
         if isinstance(node, ast.Attribute)
     }
 
-    assert {key.field for key in KEYS if not key.planned} <= used | {"latency_critical", "models"}
+    of_rules = {
+        limit.lower()
+        for rule in RULES
+        for limit in (rule.warning, rule.critical, *(rule.relative or ()))
+        if isinstance(limit, str)
+    }
+    assert {key.field for key in KEYS if not key.planned} <= used | of_rules | {"models"}
 
 
 def test_every_signal_says_when_it_is_sent() -> None:

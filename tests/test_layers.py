@@ -20,6 +20,8 @@ LEVELS = (
     {"background"},
     {"_app"},
     {"_evaluations"},
+    {"_alerting"},
+    {"_checking"},
     {"_measurements"},
     {"request", "metrics"},
     {"export", "truth"},

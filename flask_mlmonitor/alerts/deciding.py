@@ -66,21 +66,27 @@ def decide(
     *,
     app: str,
     now: float,
-    served: Versions,
+    served: Versions = (),
     settings: Settings,
+    by_hand: bool = False,
 ) -> Decision:
     """Return what some readings change.
 
     :param readings: any; a figure that is not among them stays as it is, unless others from the
         same source were read for its model: then nothing is known of it now.
     :param served: the models and versions that the app serves; alerts of others are over.
+    :param by_hand: whether a program asks about these readings: their alerts fire and end at once,
+        and all others stay as they are.
     """
+    readings = list(readings)
     new = [pair for pair in served if pair not in memory.versions]
     replaced = {model for model, _ in memory.versions}
     silences = [grace(model, version, now) for model, version in new if model in replaced]
-    look = _Look(memory, now, {model: settings.for_model(model) for model, _ in served}, settings)
-    look.read(list(readings))
-    look.close(served)
+    look = _Look(memory, now, settings, at_once=by_hand)
+    look.read(readings)
+    if not by_hand:
+        look.miss(readings)
+        look.close(served)
     quiet = [silence for silence in (*memory.silences, *silences) if now < silence.until]
     groups, notifications = look.told(app, quiet)
     return Decision(
@@ -97,26 +103,27 @@ def decide(
 class _Look:
     """The alerts at one time, as one after another of their figures is read."""
 
-    def __init__(
-        self, memory: Memory, now: float, by_model: Mapping[str, Settings], settings: Settings
-    ) -> None:
+    def __init__(self, memory: Memory, now: float, settings: Settings, *, at_once: bool) -> None:
         self.series = dict(memory.series)
         self.transitions: list[Transition] = []
         self._groups = memory.groups
         self._now = now
-        self._settings = by_model
-        self._default = settings
+        self._settings = settings
+        self._at_once = at_once
 
-    def read(self, readings: Sequence[Reading]) -> None:
-        """Take all readings, and that nothing is known of what should be among them."""
-        waiting = {key for key, one in self.series.items() if one.state != "ok"}
+    def read(self, readings: Iterable[Reading]) -> None:
+        """Take all readings."""
         for reading in readings:
-            key = fingerprint(reading.rule, reading.model, reading.version, reading.feature)
-            waiting.discard(key)
+            key = _fingerprint(reading)
             self._take(key, step(self.series.get(key), reading, self._now, self._policy(reading)))
+
+    def miss(self, readings: Collection[Reading]) -> None:
+        """Take that nothing is known of what should be among the readings."""
+        known = {_fingerprint(reading) for reading in readings}
         sources = {(one.model, one.version, RULE[one.rule].source) for one in readings}
-        for key in waiting:
-            self._miss(key, self.series[key], sources)
+        for key, one in list(self.series.items()):
+            if one.state != "ok" and key not in known:
+                self._miss(key, one, sources)
 
     def close(self, served: Versions) -> None:
         """End the alerts of versions that are not served."""
@@ -131,7 +138,7 @@ class _Look:
         groups: dict[str, Group | None] = {}
         messages = []
         for group, members in self._members(app, silences):
-            repeat = self._of(group.model).alert_repeat
+            repeat = self._settings.for_model(group.model).alert_repeat
             after, message = tell(group, members, self._now, repeat)
             if after != self._groups.get(group.key):
                 groups[group.key] = after
@@ -171,11 +178,13 @@ class _Look:
         for key, own in found.items():
             yield groups[key], _members(own, happened.get(key, ()), silences, self._now)
 
-    def _of(self, model: str) -> Settings:
-        return self._settings.get(model, self._default)
-
     def _policy(self, one: Reading | Series) -> Policy:
-        return Policy.of(self._of(one.model))
+        policy = Policy.of(self._settings.for_model(one.model))
+        return policy._replace(wait=0.0) if self._at_once else policy
+
+
+def _fingerprint(reading: Reading) -> str:
+    return fingerprint(reading.rule, reading.model, reading.version, reading.feature)
 
 
 def _members(

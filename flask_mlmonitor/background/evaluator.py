@@ -65,6 +65,7 @@ def keep(
     epoch: int = 0,
     seconds: float = 0.0,
     replace: bool = False,
+    told: bool = False,
 ) -> list[Evaluation]:
     """Store what was found; return the evaluations that nobody had stored before.
 
@@ -73,7 +74,7 @@ def keep(
     :raises StoreUnavailable: when the store does not answer.
     """
     new = add_evaluations(
-        database, found.evaluations, epoch=epoch, seconds=seconds, replace=replace
+        database, found.evaluations, epoch=epoch, seconds=seconds, replace=replace, told=told
     )
     revise(database, found.revisions)
     return new

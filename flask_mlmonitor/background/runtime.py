@@ -8,25 +8,24 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from flask_mlmonitor.background.drain import Drain
 from flask_mlmonitor.background.dropping import DropLog
+from flask_mlmonitor.background.duties import Duties
 from flask_mlmonitor.background.election import HostElection
 from flask_mlmonitor.background.folders import Folders
 from flask_mlmonitor.background.loop import Loop
 from flask_mlmonitor.background.maintenance import Maintenance
-from flask_mlmonitor.background.schedule import Schedule
 from flask_mlmonitor.background.servers import warn_of_threads
+from flask_mlmonitor.background.watch import TURN_SECONDS
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER, Faults
 from flask_mlmonitor.counters.requests import UNKNOWN, MonitorCounters, TruthCounters
 from flask_mlmonitor.counters.slots import Slot
-from flask_mlmonitor.exceptions import ConfigError, StoreError
-from flask_mlmonitor.forks import ProcessLock
+from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
@@ -44,14 +43,12 @@ WORKER_ROWS: Final = 10_000
 GOODBYE_SECONDS: Final = 2.0
 """How long a process that ends may go on moving what is journaled; the rest can wait."""
 
-_lock: Final = ProcessLock()
-_runtimes: dict[tuple[int, Path], "Runtime"] = {}
-
 
 class Runtime:
     """One process's journal, counters, store and drain.
 
     :param inline: drain within the request and start no thread, for tests.
+    :ivar on_closed: called when it is closed.
     """
 
     def __init__(self, settings: Settings, folders: Folders, *, inline: bool) -> None:
@@ -86,7 +83,10 @@ class Runtime:
         self.evaluation = Loop(
             self._evaluate, self.faults, task="evaluation", rest=settings.evaluation_interval
         )
-        self.schedules: dict[str, Schedule] = {}
+        self.alerting = Loop(self._watch, self.faults, task="alerts", rest=TURN_SECONDS)
+        self.duties: dict[str, Duties] = {}
+        self._loops = (self.loop, self.upkeep, self.evaluation, self.alerting)
+        self.on_closed: Callable[[], object] = lambda: None
         self._closed = False
         self._drops = DropLog(self.journal)
 
@@ -106,7 +106,7 @@ class Runtime:
     @property
     def running(self) -> bool:
         """Whether the threads run."""
-        return all(loop.running for loop in (self.loop, self.upkeep, self.evaluation))
+        return all(loop.running for loop in self._loops)
 
     def stand_in(self) -> None:
         """After an append while no thread runs: in a test, move it to the store at once.
@@ -163,8 +163,10 @@ class Runtime:
         self._closed = True
         deadline = time.monotonic() + GOODBYE_SECONDS
         self.loop.stop(GOODBYE_SECONDS)
-        for loop in (self.upkeep, self.evaluation):
+        for loop in self._loops[1:]:
             loop.stop(max(0.0, deadline - time.monotonic()))
+        for duties in self.duties.values():
+            duties.watch.delivery.wait(max(0.0, deadline - time.monotonic()))
         self.journal.close()
         with self.faults.guard("journal"):
             self.journal.sync()
@@ -179,11 +181,10 @@ class Runtime:
         if self.inline:  # its app may be collected anywhere, also where the lock is held
             shutil.rmtree(self.folders.data, ignore_errors=True)
             return
-        with _lock:
-            _runtimes.pop((self.pid, self.folders.data), None)
+        self.on_closed()
 
     def _start_loops(self) -> None:
-        for loop in (self.loop, self.upkeep, self.evaluation):
+        for loop in self._loops:
             with self.faults.guard("background"):  # without them app and journal go on
                 loop.start()
 
@@ -219,8 +220,15 @@ class Runtime:
     def _evaluate(self) -> bool:
         if self._drains and self.election.win():
             with contextlib.suppress(StoreError):  # the drain tells of a store that is away
-                for schedule in list(self.schedules.values()):
-                    schedule.turn()
+                for duties in list(self.duties.values()):
+                    duties.schedule.turn()
+        return False
+
+    def _watch(self) -> bool:
+        if self._drains and self.election.win():
+            with contextlib.suppress(StoreError):
+                for duties in list(self.duties.values()):
+                    duties.watch.turn()
         return False
 
     def _turn(self) -> bool:
@@ -247,42 +255,3 @@ class Runtime:
 def _whose(verdict: Verdict) -> tuple[Owner, str]:
     known = verdict.matched
     return Owner(known.model, known.version) if known else UNKNOWN, verdict.result
-
-
-def runtime_for(settings: Settings, *, testing: bool) -> Runtime:
-    """Return this process's runtime for the data folder of *settings*, shared by its apps.
-
-    :param testing: a runtime of its own, in a temporary folder, without a thread.
-    """
-    if testing:
-        return Runtime(settings, Folders.temporary(), inline=True)
-    folders = Folders.of(settings)
-    key = (os.getpid(), folders.data)
-    with _lock:
-        runtime = _runtimes.get(key)
-        if runtime is None:
-            runtime = _runtimes[key] = Runtime(settings, folders, inline=False)
-            runtime.start()
-        else:
-            _check_sharing(runtime, settings, folders)
-        return runtime
-
-
-def _check_sharing(runtime: Runtime, settings: Settings, folders: Folders) -> None:
-    shared = f"apps that share the data folder {folders.data} must share"
-    if settings.store_url_set and runtime.folders.store_url != folders.store_url:
-        name = open_store(folders.store_url).name
-        raise ConfigError("MLMONITOR_STORE_URL", name, f"{shared} the store too")
-    days = runtime.maintenance.retention_days
-    if settings.retention_days_set and settings.retention_days != days:
-        remedy = f"{shared} the retention too: set {days}, or the same in all of them"
-        raise ConfigError("MLMONITOR_RETENTION_DAYS", settings.retention_days, remedy)
-
-
-def _after_fork() -> None:
-    for runtime in list(_runtimes.values()):
-        runtime.database.forget()
-    _runtimes.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork)

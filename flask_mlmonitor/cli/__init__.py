@@ -1,6 +1,7 @@
 """``flask mlmonitor ...``: a module for each command."""
 
 from flask_mlmonitor.cli import (
+    alerts,
     baseline,
     doctor,
     drift,
@@ -16,6 +17,7 @@ from flask_mlmonitor.cli import (
 from flask_mlmonitor.cli.group import cli
 
 __all__ = [
+    "alerts",
     "baseline",
     "cli",
     "doctor",

@@ -176,6 +176,20 @@ class NotificationCounters(Cells):
         self.add("notifications", channel, outcome)
 
 
+class RetrainingCounters(Cells):
+    """How often it was recommended to train a model anew."""
+
+    def __init__(self, slot: Slot, owner: Owner) -> None:
+        super().__init__(slot, owner, [("retraining",)])
+
+    def recommended(self) -> None:
+        """Count one recommendation.
+
+        :raises OSError: when the slot's file cannot be written; it is counted all the same.
+        """
+        self.add("retraining")
+
+
 class CircuitCounters(Cells):
     """Whether the circuit of a model with a fallback is open in this process."""
 

@@ -5,15 +5,21 @@ from pathlib import Path
 
 from flask import Flask
 
+from flask_mlmonitor._alerting import duties_of
 from flask_mlmonitor._app import EXTENSION, AppState, Authorize, Declaration, load_baseline
-from flask_mlmonitor._evaluations import schedule_of
 from flask_mlmonitor.background.folders import check_folders
 from flask_mlmonitor.channels.configured import channels_of
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
-from flask_mlmonitor.counters.requests import UNKNOWN, NotificationCounters, TruthCounters
+from flask_mlmonitor.counters.requests import (
+    UNKNOWN,
+    NotificationCounters,
+    RetrainingCounters,
+    TruthCounters,
+)
 from flask_mlmonitor.exceptions import ConfigError
+from flask_mlmonitor.extension.alerts import AlertManager
 from flask_mlmonitor.extension.by_hand import ByHand
 from flask_mlmonitor.extension.decorators import Decorators
 from flask_mlmonitor.request.boundary import Boundary
@@ -44,6 +50,7 @@ class MLMonitor(Decorators, ByHand):
 
     def __init__(self, app: Flask | None = None, *, authorize: Authorize | None = None) -> None:
         super().__init__()
+        self.alerts = AlertManager()
         self._authorize = authorize
         if app is not None:
             self.init_app(app)
@@ -69,7 +76,7 @@ class MLMonitor(Decorators, ByHand):
             settings,
             self._registered,
             lambda: _declared_by(reference()),
-            schedule_of,
+            duties_of,
             channels_of(settings),
             self._authorize,
         )
@@ -101,6 +108,8 @@ def _open(state: AppState) -> None:
         NotificationCounters(runtime.slot, state.channels)
         for declaration in state.declarations():
             route_of(state, declaration)
-            TruthCounters(runtime.slot, Owner(declaration.model, declaration.version))
+            owner = Owner(declaration.model, declaration.version)
+            TruthCounters(runtime.slot, owner)
+            RetrainingCounters(runtime.slot, owner)
         for endpoint in endpoints_of(state.app()):
             prepare(state, endpoint)

@@ -99,8 +99,9 @@ class ByHand:
     ) -> dict[str, Any]:
         """Measure how well predictions were, and compare that with the thresholds.
 
-        Nothing is stored. The figures are scikit-learn's; they are past a threshold as soon as
-        they are beyond it, whatever their number: who hands over a batch knows its size.
+        Of a known model, a figure past its threshold is an alert, as :attr:`MLMonitor.alerts` would
+        raise it; nothing else is stored. The figures are scikit-learn's; they are past a threshold
+        as soon as they are beyond it, whatever their number: who hands over a batch knows its size.
 
         >>> from flask_mlmonitor import MLMonitor
         >>> app = Flask(__name__)
@@ -118,7 +119,8 @@ class ByHand:
         :param probabilities: P(positive), or one column for each class.
         :return: ``accuracy``, ``precision``, ``recall``, ``f1_score`` and what the probabilities
             tell; or ``mse``, ``rmse``, ``mae``, ``r2``; with ``n``, ``intervals``, ``per_class``,
-            the ``severity`` of the worst figure, and ``timestamp``, aware.
+            the ``severity`` of the worst figure, the ``alerts`` that it raised or kept, and
+            ``timestamp``, aware.
         :raises ConfigError: for an unknown model, or arrays that do not fit together.
         """
         return evaluate_arrays(

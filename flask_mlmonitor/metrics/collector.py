@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 
@@ -23,6 +24,7 @@ from flask_mlmonitor.metrics.results import samples_of
 from flask_mlmonitor.metrics.snapshot import Cells, take_snapshot
 from flask_mlmonitor.metrics.table import (
     AGE,
+    ALERT_ACTIVE,
     BUILD,
     BYTES,
     COUNTED,
@@ -40,6 +42,7 @@ from flask_mlmonitor.metrics.table import (
     WORKERS,
     Counted,
 )
+from flask_mlmonitor.store.alerting import read_alerts
 from flask_mlmonitor.store.outbox import count_waiting
 from flask_mlmonitor.store.patience import in_a_request
 from flask_mlmonitor.store.reading import read_totals
@@ -71,7 +74,10 @@ class MonitorCollector:
         yield self._gauge(WORKERS, [((), snapshot.workers)])
         yield self._gauge(UNREADABLE, [((), snapshot.unreadable)])
         yield self._gauge(BUILD, [((version("flask-mlmonitor"),), 1)])
-        for collect in (*(self._ages, self._backlog, self._coverage, self._results, self._outbox),):
+        for collect in (
+            *(self._ages, self._backlog, self._coverage),
+            *(self._results, self._alerts, self._outbox),
+        ):
             with state.runtime.faults.guard("metrics"):
                 yield from _collected(collect)
 
@@ -128,6 +134,15 @@ class MonitorCollector:
         with contextlib.suppress(StoreError):  # absent, not wrong, while the store is down
             waiting.append(((), count_waiting(database) if database.exists() else 0))
         yield self._gauge(OUTBOX, waiting)
+
+    def _alerts(self) -> Iterator[Family]:
+        database = self._state.runtime.database
+        active = Counter[tuple[str, ...]]()
+        with contextlib.suppress(StoreError):
+            if database.exists():
+                for alert in read_alerts(database, self._state.name):
+                    active[alert.model, alert.version, alert.metric, alert.severity] += 1
+        yield self._gauge(ALERT_ACTIVE, active.items())
 
     def _named(self, metric: Metric) -> str:
         return self._state.settings.metrics_prefix + metric.name.removeprefix("ml")

@@ -98,6 +98,15 @@ COUNTED: Final = (
         ),
         "ground_truth",
     ),
+    Counted(
+        Metric(
+            "ml_retraining_recommended_total",
+            "counter",
+            _MODEL,
+            "How often it was recommended to train the model anew.",
+        ),
+        "retraining",
+    ),
 )
 MONITOR_COUNTED: Final = (
     Counted(
@@ -204,6 +213,12 @@ UNSEEN: Final = Metric(
     _FEATURE,
     "The share of categories that the baseline does not know.",
 )
+ALERT_ACTIVE: Final = Metric(
+    "ml_alert_active",
+    "gauge",
+    (*_MODEL, "alert", "severity"),
+    "Alerts that have fired and are not over; of one about features, how many features.",
+)
 LAST_EVALUATION: Final = Metric(
     "mlmonitor_last_evaluation_timestamp_seconds",
     "gauge",
@@ -244,6 +259,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *(PSI, CRITICAL_PSI, KS, CHI_SQUARE, DRIFT_STATUS, DRIFTED, PREDICTION_PSI),
     *(MISSING, OUTLIERS, OUT_OF_RANGE, UNSEEN),
     *performance.METRICS,
+    ALERT_ACTIVE,
     *(LAST_EVALUATION, EVALUATION_SECONDS, OUTBOX, BYTES, LAG, UP, WORKERS, UNREADABLE, BUILD),
 )
 """Every metric, with the default prefix."""

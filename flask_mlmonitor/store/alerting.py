@@ -52,7 +52,7 @@ def settle(
     decides upon what the first one wrote.
 
     :param decide: a pure function.
-    :param post: adds the messages, in the same transaction.
+    :param post: adds the messages, of which there may be none, in the same transaction.
     :param lease: under which this process decides; without one it does so by hand.
     :return: ``None`` when the lease has passed to another process: then nothing is written.
     :raises StoreUnavailable: when the store does not answer.
@@ -63,8 +63,7 @@ def settle(
             return None
         decision = decide(_read_memory(connection, app))
         _write(connection, app, decision)
-        if decision.notifications:
-            post(connection, decision.notifications)
+        post(connection, decision.notifications)
     return decision
 
 
@@ -128,6 +127,27 @@ def add_silence(database: Database, app: str, silence: Silence) -> None:
     with database.writing() as connection:
         lock(connection, f"alerts of {app}")
         _add_silences(connection, app, [silence])
+
+
+def add_alert(
+    database: Database,
+    app: str,
+    alert: Alert,
+    *,
+    time: float,
+    post: Callable[[Connection], None],
+) -> None:
+    """Note in the history an alert that a program raised, which has no state.
+
+    :param time: seconds since the epoch.
+    :param post: adds its message, in the same transaction.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    database.prepare()
+    with database.writing() as connection:
+        rows = [_event(app, time, Transition("fired", alert))]
+        insert_new(connection, tables.alert_history, rows)
+        post(connection)
 
 
 def end_silence(database: Database, app: str, silence_id: str) -> bool:

@@ -114,7 +114,7 @@ def revise(database: Database, revisions: Sequence[Revision]) -> None:
         for one in revisions:
             made = one.evaluation
             key = {"m": made.model, "v": made.version, "w": made.window, "e": made.end.timestamp()}
-            statement = _REVISE.values(**columns_of(made), due=0)
+            statement = _REVISE.values(**columns_of(made))
             connection.execute(statement, {**key, "d": one.number})
 
 

@@ -175,6 +175,18 @@ def count_waiting(database: Database) -> int:
         return connection.execute(query).scalar_one()
 
 
+def count_dead(database: Database, app: str, *, since: float) -> int:
+    """Return how many messages of an app were given up lately.
+
+    :param since: seconds since the epoch.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    mine = (_TABLE.app == app, _TABLE.state == "dead", _TABLE.tried >= since)
+    query = select(func.count()).select_from(tables.outbox).where(*mine)
+    with database.reading() as connection:
+        return connection.execute(query).scalar_one()
+
+
 def read_outbox(database: Database, app: str, *, limit: int = 100) -> list[Entry]:
     """Return the messages of an app, the newest first.
 

@@ -16,6 +16,7 @@ class ModelTotals(NamedTuple):
 
     :param answered: stored predictions with a value: successes and fallbacks.
     :param ground_truth: those whose ground truth came.
+    :param truth_time: when it came last, in seconds since the epoch.
     """
 
     model: str
@@ -23,6 +24,7 @@ class ModelTotals(NamedTuple):
     predictions: int
     answered: int
     ground_truth: int
+    truth_time: float | None = None
 
     @property
     def coverage(self) -> float | None:

@@ -44,6 +44,7 @@ _BEFORE: Final = (
     .limit(1)
 )
 _ONE: Final = literal_column("1", Integer())  # as the index says it
+_UNTOLD: Final = _EVALUATIONS.told == literal_column("0", Integer())
 _LOST: Final = select(func.sum(_GAPS.count)).where(
     _GAPS.start < bindparam("before"), _GAPS.end >= bindparam("since")
 )
@@ -63,19 +64,21 @@ def add_evaluations(
     epoch: int = 0,
     seconds: float = 0.0,
     replace: bool = False,
+    told: bool = False,
 ) -> list[Evaluation]:
     """Store evaluations; return those that nobody had stored before.
 
     :param epoch: of the lease under which they were made; 0 for those made by hand.
     :param seconds: how long they took together.
     :param replace: overwrite what is stored of the same windows.
+    :param told: leave alerts as they are: what was evaluated is over.
     :raises StoreUnavailable: when the store does not answer.
     """
     with database.writing() as connection:
         if replace:
             for one in evaluations:
                 connection.execute(delete(tables.evaluations).where(*_same(one)))
-        return [one for one in evaluations if _add(connection, one, epoch, seconds)]
+        return [one for one in evaluations if _add(connection, one, epoch, seconds, told)]
 
 
 def last_end(database: Database, models: Collection[tuple[str, str]]) -> float:
@@ -146,6 +149,32 @@ def read_last_run(database: Database) -> Run | None:
     return None if row is None else Run(*row)
 
 
+def read_untold(database: Database, models: Collection[tuple[str, str]]) -> list[Evaluation]:
+    """Return what was evaluated, or evaluated again, since alerts were decided upon.
+
+    :param models: whose, with their versions.
+    :return: the oldest first.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    table = tables.evaluations.c
+    query = select(table.result).where(_UNTOLD).order_by(table.end)
+    with database.reading() as connection:
+        found = [_decode(text) for text in connection.execute(query).scalars()]
+    return [one for one in found if (one.model, one.version) in models]
+
+
+def mark_told(connection: Connection, evaluations: Sequence[Evaluation]) -> None:
+    """Note that alerts were decided upon by these, in the transaction that stores them.
+
+    One that was evaluated again meanwhile stays as it is.
+    """
+    table = tables.evaluations
+    for one in evaluations:
+        result = msgspec.json.encode(one).decode()
+        same = (*_same(one), table.c.result == result)
+        connection.execute(update(table).where(*same).values(told=1))
+
+
 def count_lost(database: Database, start: float, end: float) -> int:
     """Return how many predictions of [start, end) could not be recorded, at least.
 
@@ -163,6 +192,8 @@ def columns_of(one: Evaluation) -> dict[str, Any]:
         "status": one.status,
         "severity": one.verdict.severity,
         "measured": int(one.measured),
+        "told": 0,
+        "due": 0,
         "result": msgspec.json.encode(one).decode(),
     }
 
@@ -187,10 +218,10 @@ def _same(one: Evaluation) -> list[Any]:
     return [*_of(key), tables.evaluations.c.end == one.end.timestamp()]
 
 
-def _add(connection: Connection, one: Evaluation, epoch: int, seconds: float) -> bool:
+def _add(connection: Connection, one: Evaluation, epoch: int, seconds: float, told: bool) -> bool:
     table = tables.evaluations
     statement = insert_into(connection, table).on_conflict_do_nothing().returning(table.c.n)
     key = {"model": one.model, "version": one.version, "window": one.window}
     values = {**key, "end": one.end.timestamp(), "epoch": epoch, "seconds": seconds}
-    added = connection.execute(statement, values | columns_of(one))
+    added = connection.execute(statement, values | columns_of(one) | {"told": int(told)})
     return added.first() is not None

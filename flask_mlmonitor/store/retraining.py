@@ -20,12 +20,15 @@ def say_once(
     model: str,
     version: str,
     recommend: Callable[[Recommendation | None], Recommendation | None],
+    *,
+    post: Callable[[Connection, Recommendation], None],
 ) -> Recommendation | None:
     """Note and return a recommendation, if there is one after what was recommended last.
 
     Of several processes that ask at once, one is told.
 
     :param recommend: a pure function of the last recommendation.
+    :param post: adds its message to the outbox, in the same transaction.
     :raises StoreUnavailable: when the store does not answer.
     """
     with database.writing() as connection:
@@ -35,6 +38,7 @@ def say_once(
             text = msgspec.json.encode(found).decode()
             row = (app, model, version, found.time.timestamp(), text)
             insert_new(connection, tables.retraining_history, [row])
+            post(connection, found)
     return found
 
 

@@ -173,9 +173,13 @@ totals: Final = Table(
     Column("predictions", BigInteger, nullable=False),
     Column("answered", BigInteger, nullable=False),
     Column("ground_truth", BigInteger, nullable=False),
+    Column("truth_time", Float),
     PrimaryKeyConstraint("model", "version"),
 )
-"""All predictions ever counted, the stored ones with a value, and those whose truth came."""
+"""All predictions ever counted, the stored ones with a value, and those whose truth came.
+
+*truth_time* is when truth came last.
+"""
 
 segment_offsets: Final = Table(
     "segment_offsets",
@@ -226,15 +230,17 @@ evaluations: Final = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("measured", Integer, nullable=False),
-    Column("due", BigInteger, nullable=False, server_default="0"),
+    Column("told", Integer, nullable=False),
+    Column("due", BigInteger, nullable=False),
     Column("result", Text, nullable=False),
     PrimaryKeyConstraint("model", "version", "window", "end"),
 )
 """One row for each window that was judged: *result* is all of it.
 
 *epoch* is that of the lease, 0 for what was evaluated by hand; *seconds* is how long the whole run
-took; *measured* is 1 where enough ground truth was known to measure the performance. *due* is 0, or
-a number of its own since ground truth came that this result does not know.
+took; *measured* is 1 where enough ground truth was known to measure the performance; *told* is 0
+until alerts were decided upon by it as it is; *due* is 0, or a number of its own since ground truth
+came that this result does not know.
 """
 
 event.listen(
@@ -243,6 +249,13 @@ event.listen(
     DDL(  # type: ignore[no-untyped-call]
         'CREATE INDEX evaluations_measured ON evaluations (model, version, "window", "end") '
         "WHERE measured = 1"
+    ),
+)
+event.listen(
+    evaluations,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        'CREATE INDEX evaluations_untold ON evaluations (model, version, "end") WHERE told = 0'
     ),
 )
 event.listen(

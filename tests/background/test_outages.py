@@ -15,7 +15,8 @@ import pytest
 
 from flask_mlmonitor.background import election
 from flask_mlmonitor.background.drain import FORGET_SECONDS
-from flask_mlmonitor.background.runtime import Runtime, runtime_for
+from flask_mlmonitor.background.runtime import Runtime
+from flask_mlmonitor.background.runtimes import runtime_for
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.exceptions import StoreUnavailable
 from flask_mlmonitor.store import database as database_module

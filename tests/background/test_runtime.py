@@ -15,7 +15,8 @@ from types import ModuleType
 import pytest
 
 from flask_mlmonitor.background.election import HostElection
-from flask_mlmonitor.background.runtime import POLL_SECONDS, Runtime, runtime_for
+from flask_mlmonitor.background.runtime import POLL_SECONDS, Runtime
+from flask_mlmonitor.background.runtimes import runtime_for
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.slots import read_slots
 from flask_mlmonitor.exceptions import StoreUnavailable
@@ -349,7 +350,8 @@ def test_a_thread_that_died_is_started_again(start: Open) -> None:
 
     runtime.stand_in()
     wait_for(lambda: stored(runtime) == {1})
-    assert threads() == ["mlmonitor-drain", "mlmonitor-evaluation", "mlmonitor-journal"]
+    tasks = ("alerts", "drain", "evaluation", "journal")
+    assert threads() == [f"mlmonitor-{task}" for task in tasks]
 
 
 def test_a_process_that_can_have_no_more_threads(start: Open) -> None:
@@ -362,7 +364,7 @@ def test_a_process_that_can_have_no_more_threads(start: Open) -> None:
     finally:
         threading.stack_size(usual)
     assert not runtime.loop.running
-    assert counts(runtime)["internal_errors background"] == 3 * 2
+    assert counts(runtime)["internal_errors background"] == 4 * 2
 
     runtime.stand_in()
     wait_for(lambda: stored(runtime) == {1})

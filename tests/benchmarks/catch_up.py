@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Final, NamedTuple
 
-from flask_mlmonitor.background.runtime import runtime_for
+from flask_mlmonitor.background.runtimes import runtime_for
 from flask_mlmonitor.config import Settings
 from tests.benchmarks.drain import fill
 from tests.benchmarks.measuring import machine, print_table

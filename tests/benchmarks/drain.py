@@ -13,7 +13,8 @@ from statistics import median
 from typing import NamedTuple
 
 from flask_mlmonitor.background.batches import Meaning, batch_of
-from flask_mlmonitor.background.runtime import WEB_ROWS, WORKER_ROWS, Runtime, runtime_for
+from flask_mlmonitor.background.runtime import WEB_ROWS, WORKER_ROWS, Runtime
+from flask_mlmonitor.background.runtimes import runtime_for
 from flask_mlmonitor.clock import now
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.journal.spool import Segment

@@ -17,7 +17,7 @@ def say(database: Database, time: float, model: str = "fraud") -> Recommendation
     def decide(last: Recommendation | None) -> Recommendation | None:
         return recommend(model, "2", [drifted], last, now=NOON + time, settings=settings())
 
-    return say_once(database, "shop", model, "2", decide)
+    return say_once(database, "shop", model, "2", decide, post=lambda *_: None)
 
 
 def test_it_is_said_once(database: Database) -> None:

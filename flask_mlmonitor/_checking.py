@@ -1,0 +1,225 @@
+"""Alerts that a program asks for: its figures against the thresholds, and its own words."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from math import isfinite
+from typing import Any, Final, cast, get_args
+from uuid import uuid4
+
+from flask_mlmonitor._alerting import post, tell_decided
+from flask_mlmonitor._app import AppState, load_baseline
+from flask_mlmonitor._evaluations import limits_of
+from flask_mlmonitor.alerts.alert import Alert, Notification, Severity
+from flask_mlmonitor.alerts.deciding import Decision, Memory, decide
+from flask_mlmonitor.alerts.levels import LEVELS, Level, Thresholds
+from flask_mlmonitor.alerts.reading import Reading, Subject
+from flask_mlmonitor.alerts.rule import MONITOR, NO_VERSION
+from flask_mlmonitor.alerts.rules import RULE
+from flask_mlmonitor.alerts.series import fingerprint
+from flask_mlmonitor.alerts.silences import Silence
+from flask_mlmonitor.clock import as_datetime, now
+from flask_mlmonitor.exceptions import ConfigError, one_of
+from flask_mlmonitor.stats.harm import Limit, measured_limits
+from flask_mlmonitor.store.alerting import add_alert, add_silence, settle
+
+_SEVERITIES: Final = get_args(Severity)
+
+
+def check(
+    state: AppState, names: Sequence[str], value: float, model: str | None, version: str | None
+) -> Alert | None:
+    """Compare a figure with the thresholds of rules; return the alert that it raises.
+
+    :raises ConfigError: for an unknown model, or a figure that is no number.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    _number(value)
+    subject = _subject(state, model, version)
+    settings = state.settings.for_model(subject.model)
+    readings = []
+    for name in names:
+        limits = RULE[name].thresholds(settings)
+        if limits.warning is not None or limits.critical is not None:
+            readings.append(subject.read(RULE[name], value, limits, n=1))
+    return worst_of(_decided(state, readings))
+
+
+def check_performance(
+    state: AppState, figures: Mapping[str, float], model: str | None, version: str | None
+) -> list[Alert]:
+    """Compare measured figures with their limits, such as the accuracy."""
+    subject = _subject(state, model, version)
+    declaration = state.declaration(subject.model, subject.version)
+    baseline = load_baseline(declaration.baseline, state.root)
+    was = {} if baseline is None else baseline.performance
+    readings = []
+    for name, limit in measured_limits(was, limits_of(state, subject.model)).items():
+        if name in figures:
+            value, bounds = figures[name], _bounds(limit)
+            _number(value)
+            level = bounds.level_of(value)
+            held = bounds.held_of(value)
+            readings.append(subject.judged(RULE[name], value, bounds, level, held, n=1))
+    return _decided(state, readings)
+
+
+def check_drift(
+    state: AppState, psi: float, feature: str, model: str | None, version: str | None
+) -> Alert | None:
+    """Compare a PSI with its thresholds; one on a threshold has reached it."""
+    _number(psi)
+    subject = _subject(state, model, version)
+    rule = RULE["data_drift"]
+    limits = rule.thresholds(state.settings.for_model(subject.model))
+    reached: Level = "ok"
+    for level in LEVELS[1:]:
+        if psi >= limits.of(level):
+            reached = level
+    held = limits.held_of(psi)
+    reading = subject.judged(rule, psi, limits, reached, held, feature=feature, n=1)
+    return worst_of(_decided(state, [reading]))
+
+
+def worst_of(alerts: Sequence[Alert]) -> Alert | None:
+    """Return the worst of some alerts, if there are any."""
+    return max(alerts, key=lambda one: _SEVERITIES.index(one.severity), default=None)
+
+
+def send(
+    state: AppState,
+    severity: str,
+    message: str,
+    metric: str,
+    value: float,
+    *,
+    threshold: float,
+    feature: str | None,
+    model: str | None,
+    version: str | None,
+) -> Alert:
+    """Send a program's own words to the channels of their severity.
+
+    :raises ConfigError: for an unknown severity or model.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    if severity not in _SEVERITIES:
+        raise ConfigError("severity", severity, f"use {one_of(_SEVERITIES)}")
+    level = cast("Severity", severity)
+    _number(value)
+    subject = _subject(state, model, version, needed=model is not None)
+    current = now()
+    alert = Alert(
+        id=str(uuid4()),
+        model=subject.model,
+        version=subject.version,
+        metric=metric,
+        feature=feature,
+        severity=level,
+        value=float(value),
+        threshold=threshold,
+        message=message,
+        state="firing",
+        since=as_datetime(current),
+    )
+    whose = "" if subject.model == MONITOR else f"{subject.model} {subject.version}: "
+    notification = Notification(
+        id=alert.id,
+        key=f"mlmonitor/by-hand/{alert.id}",
+        action="trigger",
+        reason="by_hand",
+        family=metric,
+        model=subject.model,
+        version=subject.version,
+        severity=level,
+        title=f"{whose}{metric}",
+        text=message,
+        time=alert.since,
+        alerts=(alert,),
+    )
+    posting = partial(_post_one, state, notification, current)
+    add_alert(state.runtime.database, state.name, alert, time=current, post=posting)
+    _send_in_tests(state)
+    return alert
+
+
+def silence(state: AppState, seconds: float, *, why: str = "", **matched: str | None) -> Silence:
+    """Silence alerts for so many seconds.
+
+    :param matched: the fields of a :class:`Silence` of these names.
+    """
+    found = Silence(id=str(uuid4()), until=now() + seconds, why=why, **matched)
+    database = state.runtime.database
+    database.prepare()
+    add_silence(database, state.name, found)
+    return found
+
+
+def _decided(state: AppState, readings: Sequence[Reading]) -> list[Alert]:
+    """Decide upon readings at once; return the alerts that they keep or raise."""
+    if not readings:
+        return []
+    known: list[Memory] = []
+
+    def deciding(memory: Memory) -> Decision:
+        known[:] = [memory]
+        return decide(
+            memory, readings, app=state.name, now=now(), settings=state.settings, by_hand=True
+        )
+
+    database = state.runtime.database
+    database.prepare()
+    current = now()
+    posting = partial(_post, state, current)
+    decision = settle(database, state.name, deciding, post=posting)
+    assert decision is not None
+    tell_decided(state, decision)
+    _send_in_tests(state)
+    series = {**known[0].series, **decision.series}
+    keys = [
+        fingerprint(one.rule, one.model, one.version, one.feature)
+        for one in readings
+        if one.level != "ok"
+    ]
+    return [series[key].alert for key in keys]
+
+
+def _subject(
+    state: AppState, model: str | None, version: str | None, *, needed: bool = True
+) -> Subject:
+    """Return whom a figure is about; of an app with one model that need not be said."""
+    known = state.declarations()
+    found = [one for one in known if model in (None, one.model) and version in (None, one.version)]
+    if len(found) == 1:
+        return Subject(found[0].model, found[0].version, now())
+    if model is None and not needed:
+        return Subject(MONITOR, NO_VERSION, now())
+    given = model if version is None else f"{model} {version}"
+    names = one_of(f"{one.model} {one.version}" for one in known)
+    raise ConfigError("model", given, f"give model and version, {names}")
+
+
+def _number(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ConfigError("value", value, "give a finite number")
+
+
+def _bounds(limit: Limit) -> Thresholds:
+    usual = 1.0 if limit.low else 0.0
+    origin = usual if limit.usual is None else limit.usual
+    return Thresholds(limit.warning, limit.critical, low=limit.low, origin=origin)
+
+
+def _post(
+    state: AppState, current: float, connection: Any, notifications: Sequence[Notification]
+) -> None:
+    post(state, connection, notifications, current)
+
+
+def _post_one(state: AppState, notification: Notification, current: float, connection: Any) -> None:
+    post(state, connection, [notification], current)
+
+
+def _send_in_tests(state: AppState) -> None:
+    """Send what waits, where there is no thread to do so."""
+    if state.runtime.inline:
+        state.runtime.duties[state.name].watch.delivery.run()
