@@ -31,8 +31,9 @@ class Truths:
         self._subject = subject
         self._counted = Counted(database, subject)
         self._day = lru_cache(_REMEMBERED)(lambda day: self._read(day, day + DAY))
+        self._compared = lru_cache(_REMEMBERED)(lambda day: self._day(day).hours)
         self._numbers = lru_cache(_REMEMBERED)(self._numbers_of)
-        self._compared = lru_cache(_REMEMBERED)(self._compared_on)
+        self._history = lru_cache(_REMEMBERED)(self._hours)
 
     def prepare(self) -> None:
         """Add up the hours whose ground truth changed, and let their evaluations be due."""
@@ -45,7 +46,7 @@ class Truths:
 
         :param sampled: the share of its predictions that are stored.
         """
-        return Truth(self._sums(start, end), self._usual, self._hours(end, sampled))
+        return Truth(self._sums(start, end), self._usual, self._history(floor(end, HOUR), sampled))
 
     def revise(self, seconds: float) -> list[Revision]:
         """Make evaluations again that are due, the latest first, for so long; one at least."""
@@ -81,22 +82,18 @@ class Truths:
                 whole.append(self._read(begin, stop).sums)
         return TruthSums.sum_of(self._subject.layout, whole)
 
-    def _hours(self, end: int, sampled: float) -> list[tuple[int, TruthSums]]:
-        """Return the hours before *end* of which no more ground truth is expected.
+    def _hours(self, stop: int, sampled: float) -> tuple[tuple[int, TruthSums], ...]:
+        """Return the hours before *stop* of which no more ground truth is expected.
 
         Of long ago, when nobody knows any more how many predictions an hour had, these are all.
         """
-        stop = floor(end, HOUR)
         least = HELD_OPEN * (self._usual or 0.0) * sampled
-        return [
+        return tuple(
             (hour, sums)
             for day in range(floor(stop - HISTORY, DAY), stop, DAY)
             for hour, sums in self._compared(day)
             if stop - HISTORY <= hour < stop and sums.n >= least * self._numbers(day).get(hour, 0)
-        ]
-
-    def _compared_on(self, day: int) -> list[tuple[int, TruthSums]]:
-        return [(hour, sums.by_cell) for hour, sums in self._day(day).hours]
+        )
 
     def _numbers_of(self, day: int) -> dict[int, int]:
         """Return the predictions of each hour of a day; none where only days are left."""

@@ -6,7 +6,7 @@ Hours add to windows, parts of hours to the whole, as long as their layout is th
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
@@ -23,7 +23,7 @@ from flask_mlmonitor.stats.layout import TruthLayout
 from flask_mlmonitor.stats.losses import LossSums
 from flask_mlmonitor.stats.numeric import FEW_VALUES
 from flask_mlmonitor.stats.packing import opened, pieces, sealed
-from flask_mlmonitor.stats.ranking import Ranking, scored
+from flask_mlmonitor.stats.ranking import FINEST, Ranking, scored
 from flask_mlmonitor.stats.scores import Places
 from flask_mlmonitor.stats.sparse import Sparse
 
@@ -68,6 +68,7 @@ class _Packed(msgspec.Struct, array_like=True):
     pairs: tuple[bytes, bytes]
     level: int
     ranks: tuple[bytes, bytes]
+    cells: tuple[bytes, bytes]
     losses: LossSums
     errors: ErrorSums
     truths: tuple[bytes, bytes]
@@ -170,6 +171,7 @@ class TruthSums:
                 self.pairs.pairs.pack(),
                 self.ranking.level,
                 self.ranking.rows.pack(),
+                self.ranking.coarsest.rows.pack(),
                 self.losses,
                 self.errors,
                 self.truths.pack(),
@@ -183,14 +185,19 @@ class TruthSums:
         return cls.unpack_all(layout, [data])[0]
 
     @classmethod
-    def unpack_all(cls, layout: TruthLayout, packed: Iterable[bytes]) -> list[Self]:
-        """Read any number of packed sums of this layout, which is quicker than one by one."""
+    def unpack_all(
+        cls, layout: TruthLayout, packed: Iterable[bytes], *, by_cell: bool = False
+    ) -> list[Self]:
+        """Read any number of packed sums of this layout, which is quicker than one by one.
+
+        :param by_cell: tell probabilities apart by their score cells only: mistakes need no more.
+        """
         read = [_decode(opened(data, layout.id)) for data in packed]
         scored = len(layout.scored)
         columns = zip(
             read,
             Sparse.unpack([one.pairs for one in read]),
-            Sparse.unpack([one.ranks for one in read]),
+            Sparse.unpack([one.cells if by_cell else one.ranks for one in read]),
             Sparse.unpack([one.truths for one in read]),
             strict=True,
         )
@@ -200,7 +207,7 @@ class TruthSums:
                 one.totals,
                 one.delays,
                 Confusion(layout.classes, one.others, pairs),
-                Ranking(scored, one.level, ranks),
+                Ranking(scored, FINEST if by_cell else one.level, ranks),
                 one.losses,
                 one.errors,
                 truths,
@@ -238,11 +245,6 @@ class TruthSums:
     def delay(self) -> float | None:
         """The mean of the seconds from a prediction to its truth; ``None`` without a row."""
         return self.delays / self.totals.rows if self.totals.rows else None
-
-    @property
-    def by_cell(self) -> Self:
-        """The same, probabilities told apart by their score cells only: mistakes need no more."""
-        return replace(self, ranking=self.ranking.coarsest)
 
     @property
     def confusion(self) -> Mapping[tuple[str, str], int]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    update,
 )
 
 from flask_mlmonitor.stats.evaluation import Evaluation

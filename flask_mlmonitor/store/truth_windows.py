@@ -47,8 +47,9 @@ class TruthWindow:
 
     @property
     def hours(self) -> tuple[tuple[int, TruthSums], ...]:
-        """Each hour with ground truth, and the sums of what of it lies in the window."""
-        sums = TruthSums.unpack_all(self.layout, [packed for _, packed in self.packed])
+        """Each hour with ground truth, and the sums of what of it lies in the window, by cell."""
+        packed = [sums for _, sums in self.packed]
+        sums = TruthSums.unpack_all(self.layout, packed, by_cell=True)
         return tuple(zip((hour for hour, _ in self.packed), sums, strict=True))
 
     @cached_property
