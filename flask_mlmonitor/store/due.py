@@ -28,13 +28,16 @@ _column = tables.evaluations.c
 _OF: Final = (_column.model == bindparam("m"), _column.version == bindparam("v"))
 _THIS: Final = (*_OF, _column.window == bindparam("w"), _column.end == bindparam("e"))
 _NOT_DUE: Final = literal_column("0", Integer())  # as the index says it
+_LATEST: Final = (_column.end.desc(), _column.window)  # all who write lock in one order
 _DUE: Final = (
     select(_column.window, _column.end, _column.due)
     .where(*_OF, _column.due > _NOT_DUE)
-    .order_by(_column.end.desc(), _column.start.desc())
+    .order_by(*_LATEST)
 )
-_SPANS: Final = select(_column.window, _column.start, _column.end).where(
-    *_OF, _column.end > bindparam("first"), _column.start < bindparam("stop")
+_SPANS: Final = (
+    select(_column.window, _column.start, _column.end)
+    .where(*_OF, _column.end > bindparam("first"), _column.start < bindparam("stop"))
+    .order_by(*_LATEST)
 )
 _RESULT: Final = select(_column.result).where(*_THIS, _column.due == bindparam("d"))
 _MAKE_DUE: Final = update(tables.evaluations).where(*_THIS).values(due=bindparam("d"))
