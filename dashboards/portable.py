@@ -14,14 +14,19 @@ UNKNOWN: Final = {"placement", "allowCustomValue", "definition", "auto", "auto_c
 
 def portable(dashboard: Dashboard) -> dict[str, Any]:
     """Return a dashboard as data."""
-    found: dict[str, Any] = json.loads(JSONEncoder().encode(dashboard.build()))
+    found = pruned(json.loads(JSONEncoder().encode(dashboard.build())))
     found["schemaVersion"] = SCHEMA
     for number, panel in enumerate(found["panels"], start=1):
         panel["id"] = number
-    annotations = found["annotations"]["list"]
-    for part in (*found["templating"]["list"], *annotations, *found["links"]):
-        for key in UNKNOWN & part.keys():
-            del part[key]
-    for annotation in annotations:
+    for annotation in found["annotations"]["list"]:
         annotation["target"] = {"expr": annotation.pop("expr"), "refId": "Anno"}
     return found
+
+
+def pruned(dashboard: dict[str, Any]) -> dict[str, Any]:
+    """Take away what is not known everywhere."""
+    variables, annotations = dashboard["templating"]["list"], dashboard["annotations"]["list"]
+    for part in (*variables, *annotations, *dashboard["links"]):
+        for key in UNKNOWN & part.keys():
+            del part[key]
+    return dashboard
