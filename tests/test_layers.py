@@ -24,7 +24,7 @@ LEVELS = (
     {"_checking"},
     {"_measurements"},
     {"request", "metrics"},
-    {"export", "truth"},
+    {"export", "truth", "views"},
     {"web"},
     {"doctor"},
     {"cli", "testing"},

@@ -129,37 +129,41 @@ def last_end(database: Database, models: Collection[tuple[str, str]]) -> float:
     return min((ends.get(model, 0.0) for model in models), default=0.0)
 
 
-def read_latest(database: Database) -> list[Evaluation]:
+def read_latest(database: Database, of: tuple[str, str] | None = None) -> list[Evaluation]:
     """Return the evaluation of each window of each model and version that ended last.
 
+    :param of: the one model and version to read; default: all.
     :raises StoreUnavailable: when the store does not answer.
     """
-    return _last(database, true())
+    return _last(database, _of_model(of))
 
 
-def read_latest_measured(database: Database) -> list[Evaluation]:
+def read_latest_measured(database: Database, of: tuple[str, str] | None = None) -> list[Evaluation]:
     """Likewise, of those whose performance was measured: the truth of the last ones is yet to come.
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    return _last(database, _EVALUATIONS.measured == _ONE)
+    return _last(database, (_EVALUATIONS.measured == _ONE) & _of_model(of))
 
 
 def read_history(
-    database: Database, key: WindowKey, *, start: float, end: float
+    database: Database, key: WindowKey, *, start: float, end: float, limit: int | None = None
 ) -> list[Evaluation]:
     """Return the evaluations of a window that ended in (start, end], the oldest first.
 
+    :param limit: how many at most: the last ones.
     :raises StoreUnavailable: when the store does not answer.
     """
     table = tables.evaluations.c
     query = (
         select(table.result)
         .where(*_of(key), table.end > start, table.end <= end)
-        .order_by(table.end)
+        .order_by(table.end.desc())
+        .limit(limit)
     )
     with database.reading() as connection:
-        return [_decode(text) for text in connection.execute(query).scalars()]
+        texts = connection.execute(query).scalars().all()
+    return [_decode(text) for text in reversed(texts)]
 
 
 def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | None:
@@ -228,6 +232,12 @@ def _last(database: Database, condition: ColumnElement[bool]) -> list[Evaluation
     query = select(table.c.result).join(ends, same[0] & same[1] & same[2] & same[3])
     with database.reading() as connection:
         return [_decode(text) for text in connection.execute(query).scalars()]
+
+
+def _of_model(of: tuple[str, str] | None) -> ColumnElement[bool]:
+    if of is None:
+        return true()
+    return (_EVALUATIONS.model == of[0]) & (_EVALUATIONS.version == of[1])
 
 
 def _of(key: WindowKey) -> list[Any]:
