@@ -15,7 +15,7 @@ LEVELS = (
     | {"_folders", "_quantities", "_parsers", "_keys"},
     {"config", "stats"},
     {"alerts"},
-    {"drift", "journal", "counters", "store"},
+    {"dashboards", "drift", "journal", "counters", "store"},
     {"channels"},
     {"background"},
     {"_app"},
