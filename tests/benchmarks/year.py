@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
@@ -93,6 +94,7 @@ def _year(folder: Path, flights: pd.DataFrame, months: int) -> Iterator[Evaluati
                 told = untold["known"] <= step + STEP
                 _tell(server.port, untold[told])
                 untold = untold[~told]
+            _wait(server.port)
             yield _evaluate(folder, end)
         _tell(server.port, untold)
         _evaluate(folder, end + STEP)
@@ -125,6 +127,17 @@ def _send(port: int, path: str, items: Sequence[Any]) -> None:
             told = json.load(answer)
         if told.get("invalid"):
             raise AssertionError(told["invalid"][:3])
+
+
+def _wait(port: int) -> None:
+    """Return when all predictions are stored: a month of them came in a minute."""
+    while not _is_drained(port):
+        time.sleep(0.2)
+
+
+def _is_drained(port: int) -> bool:
+    with urlopen(f"http://{HOST}:{port}/metrics") as answer:
+        return b"\nmlmonitor_drain_lag_seconds 0.0\n" in answer.read()
 
 
 def _evaluate(folder: Path, end: pd.Timestamp) -> Evaluations:
