@@ -11,6 +11,7 @@ from flask_mlmonitor.cli import (
     notify,
     performance,
     prune,
+    rules,
     status,
     worker,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "notify",
     "performance",
     "prune",
+    "rules",
     "status",
     "worker",
 ]
