@@ -3,6 +3,7 @@
 from flask_mlmonitor.cli import (
     alerts,
     baseline,
+    dashboard,
     doctor,
     drift,
     evaluate,
@@ -21,6 +22,7 @@ __all__ = [
     "alerts",
     "baseline",
     "cli",
+    "dashboard",
     "doctor",
     "drift",
     "evaluate",

@@ -20,7 +20,7 @@ from flask_mlmonitor.metrics.table import (
     PSI,
     UNSEEN,
 )
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.evaluation import Evaluation, longest
 
 Samples = list[tuple[tuple[str, ...], float]]
 
@@ -54,15 +54,15 @@ _FEATURES: Final = (
 )
 
 
-def _longest(evaluations: Iterable[Evaluation]) -> Iterable[Evaluation]:
-    """Return one evaluation for each model and version: of the longest window that was judged."""
-    found: dict[tuple[str, str], Evaluation] = {}
+def _longest(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
+    """Yield one evaluation for each model and version: of the longest window that was judged."""
+    of_models: dict[tuple[str, str], list[Evaluation]] = {}
     for one in evaluations:
-        if one.status != "not_enough_data":
-            known = found.setdefault((one.model, one.version), one)
-            if one.end - one.start > known.end - known.start:
-                found[one.model, one.version] = one
-    return found.values()
+        of_models.setdefault((one.model, one.version), []).append(one)
+    for windows in of_models.values():
+        found = longest(windows)
+        if found is not None:
+            yield found
 
 
 def _of_model(one: Evaluation) -> Iterator[tuple[Metric, float]]:

@@ -1,6 +1,6 @@
 """What is known about one window of one model: figures, and a verdict in words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -152,6 +152,12 @@ def drifted(drift: Mapping[str, FeatureDrift], second: Mapping[str, FeatureDrift
 def has_drifted(one: FeatureDrift | None) -> bool:
     """Return whether a drift is more than chance and large enough to matter."""
     return one is not None and one.status in ("moderate", "significant")
+
+
+def longest(evaluations: Iterable[Evaluation]) -> Evaluation | None:
+    """Return the one of the longest window that was judged; of those alike, the first."""
+    judged = (one for one in evaluations if one.status != "not_enough_data")
+    return max(judged, key=lambda one: one.end - one.start, default=None)
 
 
 def worst(severities: list[Severity]) -> Severity:
