@@ -12,6 +12,7 @@ from flask_mlmonitor.cli import (
     notify,
     performance,
     prune,
+    rules,
     status,
     worker,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "notify",
     "performance",
     "prune",
+    "rules",
     "status",
     "worker",
 ]
