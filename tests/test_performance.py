@@ -128,6 +128,25 @@ def test_a_run_that_dies_anywhere_loses_nothing(
     assert died > 3
 
 
+def test_a_run_that_has_no_more_time_leaves_the_rest(
+    churn: MakeChurn, rng: np.random.Generator
+) -> None:
+    """The latest first; the next run goes on."""
+    service = churn(WINDOWS="1h", MIN_SAMPLES=10)
+    known = []
+    for hour in range(3):
+        some = customers(rng, 50)
+        known.append((predict(service, some, YESTERDAY + hour * HOUR), some["left"]))
+        evaluate(service, YESTERDAY + (hour + 1) * HOUR)
+    for keys, left in known:
+        tell(service, keys, left, TODAY)
+    database, subjects = service.runtime.database, subjects_of(service.state)
+
+    for labelled in ([0, 0, 50], [0, 50, 50], [50, 50, 50], [50, 50, 50]):
+        keep(database, run(database, subjects, TODAY.timestamp(), revising=0.0))
+        assert [one.labelled for one in stored(service)][:3] == labelled
+
+
 def test_windows_of_minutes_and_by_count(churn: MakeChurn, rng: np.random.Generator) -> None:
     """Their truth is that of their own predictions, not of the whole hour."""
     service = churn(WINDOWS="5m,400", MIN_SAMPLES=100)
