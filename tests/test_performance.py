@@ -273,9 +273,16 @@ def test_versions_stand_side_by_side(churn: MakeChurn, rng: np.random.Generator)
     read = runner.invoke(cli, ["performance", "churn"])
     told = json.loads(runner.invoke(cli, ["performance", "churn", "--json"]).stdout)
 
-    lines = [line.split() for line in read.stdout.splitlines() if line.startswith("churn")]
-    assert [line[1] for line in lines] == ["1", "2"]
-    assert all("400" in line and "(100%)" in line and "accuracy" in line for line in lines)
+    lines = [line.split("  ") for line in read.stdout.splitlines()]
+    rows = {line[0]: [text.strip() for text in line[1:] if text] for line in lines}
+    assert read.stdout.startswith("churn, 1h\n")
+    assert rows[""] == ["version 1", "version 2"]
+    assert rows["with ground truth"] == ["400 (100%)"] * 2
+    assert rows["verdict"] == ["ok", "critical"]
+    assert [text.split()[0] for text in rows["accuracy"]] == [
+        f"{one['performance']['accuracy']:.4g}" for one in told
+    ]
+    assert rows["estimated_f1_score"][0].startswith(f"{told[0]['estimated']['f1_score']:.4g} (")
     first, second = (one["performance"]["accuracy"] for one in told)
     assert first > second + 0.1
     assert_told(runner.invoke(cli, ["performance", "frod"]), 1, "frod")
