@@ -42,7 +42,7 @@ SETTINGS: Final = {
 FLASK: Final = (sys.executable, "-m", "flask", "--app", APP)
 _HEADS: Final = (
     *("until", "flights", "truth of", "accuracy", "estimated", "F1", "estimated F1"),
-    *("concept drift", "verdict"),
+    *("concept drift", "harm", "drifted", "verdict"),
 )
 
 Evaluations = dict[str, dict[str, Any]]
@@ -158,7 +158,7 @@ def _in_the_end(folder: Path) -> Evaluations:
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    concept = one.get("concept_drift") or {}
+    concept, harm = one.get("concept_drift") or {}, one.get("harm", {})
     return (
         one["end"][:10],
         one["n"],
@@ -166,6 +166,9 @@ def _row(one: dict[str, Any]) -> tuple[Any, ...]:
         *(_figure(one, kind, "accuracy") for kind in ("performance", "estimated")),
         *(_figure(one, kind, "f1_score") for kind in ("performance", "estimated")),
         concept.get("status", "-"),
+        ", ".join(f"{name}: {harm['severity']}" for name, harm in one.get("harm", {}).items())
+        or "-",
+        len(one.get("since", {})),
         one["verdict"]["severity"],
     )
 
