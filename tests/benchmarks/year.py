@@ -166,8 +166,7 @@ def _row(one: dict[str, Any]) -> tuple[Any, ...]:
         *(_figure(one, kind, "accuracy") for kind in ("performance", "estimated")),
         *(_figure(one, kind, "f1_score") for kind in ("performance", "estimated")),
         concept.get("status", "-"),
-        ", ".join(f"{name}: {harm['severity']}" for name, harm in one.get("harm", {}).items())
-        or "-",
+        " ".join(harm) or "none",
         len(one.get("since", {})),
         one["verdict"]["severity"],
     )
