@@ -150,6 +150,18 @@ def silence(state: AppState, seconds: float, *, why: str = "", **matched: str | 
     :raises ConfigError: for a model or a metric that there is not.
     """
     _check_matched(state, matched)
+    return _silence(state, seconds, why, matched)
+
+
+def silence_alert(state: AppState, alert: Alert, seconds: float, *, why: str) -> Silence:
+    """Silence an alert, and those about the same figure that follow it, for so many seconds."""
+    names = ("model", "version", "metric", "feature")
+    return _silence(state, seconds, why, {name: getattr(alert, name) for name in names})
+
+
+def _silence(
+    state: AppState, seconds: float, why: str, matched: Mapping[str, str | None]
+) -> Silence:
     found = Silence(id=str(uuid4()), until=now() + seconds, why=why, **matched)
     database = state.runtime.database
     database.prepare()

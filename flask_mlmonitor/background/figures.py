@@ -14,7 +14,7 @@ from flask_mlmonitor.config import Settings
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import HOUR, floor
 from flask_mlmonitor.store.outbox import count_dead
-from flask_mlmonitor.store.reading import first_after, read_totals
+from flask_mlmonitor.store.reading import first_after, read_truth_times
 from flask_mlmonitor.store.results import count_lost, last_end
 from flask_mlmonitor.store.windows import WindowRollups, read_window
 
@@ -106,9 +106,7 @@ class Figures:
         yield from health_readings(health, moment.current, self._settings)
 
     def _truth(self, whom: Whom, settings: Settings) -> Iterator[Reading]:
-        totals = read_totals(self._database)
-        found = (one for one in totals if (one.model, one.version) == (whom.model, whom.version))
-        newest = next((one.truth_time for one in found), None)
+        newest = read_truth_times(self._database).get((whom.model, whom.version))
         if newest is None:
             return
         if whom.time - newest > settings.ground_truth_stale:

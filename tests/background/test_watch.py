@@ -1,11 +1,13 @@
 """The elected process and an app's alerts: what fires, what stays silent, and who goes on."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.stats.evaluation import Flaw
 from flask_mlmonitor.stats.quality import FeatureQuality
 from flask_mlmonitor.store import tables
@@ -271,6 +273,25 @@ def test_a_model_of_which_nothing_can_be_read(
 
     assert [(one.model, one.metric) for one in station.active] == [("fraud", "error_rate")]
     assert [str(fault) for fault in station.faults] == ["damaged"]
+
+
+def test_a_store_that_was_away(tmp_path: Path) -> None:
+    """When it is back, what is due is told."""
+    station = Station(f"sqlite:///{tmp_path / 'store' / 'store.sqlite3'}")
+    station.serve(error=100)
+    station.look()
+    (tmp_path / "store").rename(tmp_path / "away")
+    for _ in range(3):
+        station.time += LOOK
+        with pytest.raises(StoreError):
+            station.watch.look(station.watch.lease)
+    (tmp_path / "away").rename(tmp_path / "store")
+    station.serve(error=100)
+    station.look()
+    station.close()
+
+    assert station.told == [("errors", "new")]
+    assert station.faults == []
 
 
 def test_one_feature_hides_no_other(new_station: NewStation) -> None:

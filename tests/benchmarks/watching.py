@@ -25,7 +25,7 @@ from tests.channels.receivers import hanging
 from tests.server import traffic
 from tests.server.serving import Gunicorn, wait_until
 from tests.server.steady import SteadyLoad
-from tests.server.telling import SETTINGS, Office, Trouble, hosts
+from tests.server.telling import SETTINGS, TICK, Office, Trouble, hosts
 
 HOUR = 3600.0
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -46,12 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [(name, *_served(name, options)) for name in ("no channel", "one that hangs")]
     print_table(f"requests at {options.rate:.0f} a second, ms", heads, rows)
     with TemporaryDirectory() as folder:
-        rows = list(_taken_over(Path(folder), options.kills))
-    print_table(
-        f"looks each {SETTINGS['MLMONITOR_EVALUATION_INTERVAL']} s: a sender is killed",
-        ("", "s until there is another"),
-        rows,
-    )
+        kills = _taken_over(Path(folder), options.kills)
+    title = f"looks each {TICK} s: who looks after the alerts is killed"
+    print_table(title, ("", "s until another does"), kills)
     return 0
 
 
@@ -105,7 +102,7 @@ def _served(name: str, options: argparse.Namespace) -> tuple[float, float]:
     """Return quantiles of the latency while an alert is told to such a channel."""
     with TemporaryDirectory() as folder, hanging() as stuck:
         traffic.baseline().save(Path(folder, "baseline.json"))
-        settings = dict(SETTINGS)
+        settings: dict[str, object] = dict(SETTINGS)
         if name != "no channel":
             settings |= {
                 "MLMONITOR_WEBHOOK_URL": stuck.url,

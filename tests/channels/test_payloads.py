@@ -300,7 +300,7 @@ def test_names_of_alerts(name: str) -> None:
 def test_log() -> None:
     """One line, whatever the names are."""
     assert log.line(notification()) == (
-        "[WARNING] age has drifted (fraud 2) | One feature of fraud 2 has drifted. | "
+        "[WARNING] age has drifted | One feature of fraud 2 has drifted. | "
         "warning: data_drift of age = 0.3142 (threshold 0.1). The feature age has drifted."
     )
     for name in HOSTILE:
@@ -309,14 +309,14 @@ def test_log() -> None:
 
 
 def test_levels_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """What is over, or only information, is not a warning."""
+    """The end of what was a warning is seen by whoever sees warnings."""
     caplog.set_level(logging.INFO)
     for severity in ("info", "warning", "critical"):
         log.Log().send(notification(severity=severity), 1)
     log.Log().send(resolved(severity="critical"), 1)
 
     assert [(record.name, record.levelname) for record in caplog.records] == [
-        ("flask_mlmonitor.alerts", level) for level in ("INFO", "WARNING", "CRITICAL", "INFO")
+        ("flask_mlmonitor.alerts", level) for level in ("INFO", "WARNING", "CRITICAL", "WARNING")
     ]
 
 
