@@ -163,12 +163,14 @@ class Runtime:
             return
         self._closed = True
         deadline = time.monotonic() + GOODBYE_SECONDS
-        self.loop.stop(GOODBYE_SECONDS)
-        for loop in self._loops[1:]:
+        for loop in self._loops:
+            loop.stop(0.0)
+        for loop in (self.loop, self.upkeep, self.alerting):
             loop.stop(max(0.0, deadline - time.monotonic()))
+        self._resign(deadline)
+        self.evaluation.stop(max(0.0, deadline - time.monotonic()))
         for duties in self.duties.values():
             duties.watch.delivery.wait(max(0.0, deadline - time.monotonic()))
-        self._resign(deadline)
         self.journal.close()
         with self.faults.guard("journal"):
             self.journal.sync()

@@ -244,11 +244,13 @@ def environment(folder: Path, settings: Mapping[str, object]) -> dict[str, str]:
     return {**os.environ, **own, **config}
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> float:
+def wait_until(
+    condition: Callable[[], bool], what: str, seconds: float = SECONDS, *, pause: float = 0.005
+) -> float:
     """Poll until *condition* holds; return after how many seconds it did."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:
             raise AssertionError(f"not after {seconds} s: {what}")
-        time.sleep(0.005)
+        time.sleep(pause)
     return time.monotonic() - began

@@ -19,7 +19,7 @@ from flask_mlmonitor.store.urls import open_store
 from tests.server.serving import Gunicorn, wait_until, worker
 
 APP: Final = "tests.server.moody"
-TICK: Final = 2
+TICK: Final = 1
 """Seconds between two looks."""
 SETTINGS: Final = {
     "MLMONITOR_EVALUATION_INTERVAL": TICK,
@@ -28,8 +28,10 @@ SETTINGS: Final = {
     "MLMONITOR_ERROR_RATE_CRITICAL": 0.9,
     "DEBUG": True,
 }
-FEW, MANY = 40, 1500
-"""So many failures are enough for an alert; so many successes make of them a small share."""
+FEW: Final = 40
+"""So many failures are enough for an alert."""
+MANY: Final = json.dumps([{"age": 41}] * 3000).encode()
+"""Beside so many successes they are a small share."""
 
 
 class Receiver:
@@ -99,22 +101,22 @@ class Office:
 
     def kill(self) -> tuple[int, int]:
         """Kill the holder, which has no message in its hands; return whose term it was."""
-        wait_until(lambda: not self.under_way(), "no message under way")
+        wait_until(lambda: not self.under_way(), "no message under way", pause=0.05)
         term = self.term
         psutil.Process(term[1]).kill()
         return term
 
     def wait_for_successor(self, term: tuple[int, int]) -> None:
         """Wait until another process holds it."""
-        wait_until(lambda: self.term[0] > term[0], "a successor")
+        wait_until(lambda: self.term[0] > term[0], "a successor", pause=0.05)
 
 
-def ask(host: Gunicorn, path: str, number: int) -> None:
-    """Ask for so many predictions, whoever dies meanwhile."""
+def ask(host: Gunicorn, path: str, *, times: int = 1, body: bytes = b'{"age": 41}') -> None:
+    """Ask for predictions, whoever dies meanwhile."""
     with host.caller() as caller:
         answered = 0
-        while answered < number:
-            answered += caller.call("POST", path, b'{"age": 41}') is not None
+        while answered < times:
+            answered += caller.call("POST", path, body) is not None
 
 
 class Trouble:
@@ -127,7 +129,7 @@ class Trouble:
 
     def __enter__(self) -> Self:
         for host in self._hosts:
-            ask(host, "/ill", FEW)
+            ask(host, "/ill", times=FEW)
         self._thread.start()
         return self
 
@@ -143,7 +145,7 @@ class Trouble:
     def _go_on(self) -> None:
         while not self._over.wait(0.5):
             for host in self._hosts:
-                ask(host, "/ill", 1)
+                ask(host, "/ill")
 
 
 @contextmanager

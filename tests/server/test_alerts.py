@@ -79,7 +79,7 @@ def test_senders_die_and_all_is_restarted(
                 settle()
             assert receiver.actions == ["trigger"]
             for host in served:
-                ask(host, "/well", MANY)
+                ask(host, "/well", body=MANY)
             wait_until(lambda: len(receiver.taken) > 1, "the end of it")
             settle()
             assert receiver.actions == ["trigger", "resolve"]
@@ -99,7 +99,7 @@ def test_a_receiver_that_hangs(tmp_path: Path, listener: HTTPServer) -> None:
         with hosts(tmp_path, settings, external=False) as (host,), Trouble(host):
             wait_until(lambda: stuck.connections > 0, "somebody who waits")
             wait_until(lambda: len(listener.log) > 0, "the other channel")
-            ask(host, "/well", 100)
+            ask(host, "/well", times=100)
         assert "moods 1" in json.dumps(listener.log[0][0].get_json())
 
 
@@ -125,6 +125,6 @@ def test_alertmanager(tmp_path: Path, listener: HTTPServer) -> None:
             labels = [one["labels"] for one in alertmanager.alerts()]
             assert {one["alertname"] for one in labels} == {"MLModelErrorRate"}
             assert told() == [["firing"]]
-            ask(host, "/well", MANY)
+            ask(host, "/well", body=MANY)
             wait_until(lambda: len(told()) > 1, "the end of it")
             assert told() == [["firing"], ["resolved"]]
