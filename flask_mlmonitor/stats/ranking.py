@@ -109,6 +109,12 @@ class Ranking:
         keys = _coarse(self.rows.keys, level - self.level)
         return type(self)(self.classes, level, Sparse.of(keys, self.rows.counts))
 
+    @property
+    def coarsest(self) -> Self:
+        """The same rows, with one part for each score cell or octave."""
+        keys = _coarse(self.rows.keys, FINEST - self.level)
+        return type(self)(self.classes, FINEST, Sparse.of(keys, self.rows.counts))
+
     def cells(self, place: int) -> Counts:
         """Return the counts of a class by (predicted, true, score cell)."""
         parts, flags, counts = self._of_class(place)

@@ -65,7 +65,7 @@ def _environment() -> Environment:
         "count": lambda value: f"{value:,}",
         "number": lambda value: f"{value:.3g}",
         "share": UNITS["share"],
-        "seconds": UNITS["seconds"],
+        "seconds": _seconds,
         "moment": _moment,
         "figure": lambda name: FIGURES.get(name, name),
         "status": _STATUSES.__getitem__,
@@ -78,6 +78,15 @@ def _environment() -> Environment:
 
 def _moment(value: datetime) -> str:
     return f"{value:%Y-%m-%d %H:%M}"
+
+
+def _seconds(value: float) -> str:
+    """Say how long something takes.
+
+    >>> _seconds(0.00256), _seconds(180.0)
+    ('2.56 ms', '3.0 minutes')
+    """
+    return f"{1000 * value:.3g} ms" if value < 1 else UNITS["seconds"](value)
 
 
 def _badge(judgement: Judgement | None) -> str:

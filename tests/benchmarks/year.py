@@ -2,7 +2,8 @@
 
 Every flight is predicted as it leaves, by a service under gunicorn; how it ended is told hours
 later, when it has landed. At the end of each month the last 30 days are judged: what the ground
-truth says, and what the scores alone had said.
+truth says, and what the scores alone had said. Of the last day of each month some flights are in
+the air then: it is shown once as it was judged at its end, and once as it is in the end.
 
 ``python -m tests.benchmarks.year``
 """
@@ -13,15 +14,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
+import msgspec
 import pandas as pd
 
 from example_service.data import read_flights, rows
 from example_service.training import build_baseline, fit, training_flights
+from flask_mlmonitor.store.results import WindowKey, read_history
+from flask_mlmonitor.store.urls import open_store
 from tests.benchmarks.measuring import machine, print_table
+from tests.benchmarks.year_service import MODEL
 from tests.server.serving import HOST, ROOT, Server, environment
 
 APP: Final = "tests.benchmarks.year_service"
@@ -33,6 +39,12 @@ SETTINGS: Final = {
     "MLMONITOR_API_TOKEN": "year",
 }
 FLASK: Final = (sys.executable, "-m", "flask", "--app", APP)
+_HEADS: Final = (
+    *("until", "flights", "truth of", "accuracy", "estimated", "F1", "estimated F1"),
+    *("concept drift", "verdict"),
+)
+
+Evaluations = dict[str, dict[str, Any]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,8 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = flights.sample(frac=options.share, random_state=1).sort_values("departure")
         chosen = chosen.assign(id=[f"flight-{place}" for place in range(len(chosen))])
         found = list(_year(folder, chosen, options.months))
-    heads = ("until", "flights", "truth of", "accuracy", "estimated", "F1", "estimated F1")
-    print_table("30 days", (*heads, "concept drift", "verdict"), found)
+        in_the_end = _in_the_end(folder)
+    print_table("30 days", _HEADS, [_row(one["30d"]) for one in found])
+    heads = ("until", "flights", "truth of", "accuracy", "F1", "in the end", "accuracy", "F1")
+    days = [(*_of_day(one["1d"]), *_of_day(in_the_end[one["1d"]["end"]])[2:]) for one in found]
+    print_table("the last day", heads, days)
     return 0
 
 
@@ -61,7 +76,8 @@ def _train(flights: pd.DataFrame, folder: Path) -> None:
     build_baseline(known).save(folder / "baseline.json")
 
 
-def _year(folder: Path, flights: pd.DataFrame, months: int) -> Iterator[tuple[Any, ...]]:
+def _year(folder: Path, flights: pd.DataFrame, months: int) -> Iterator[Evaluations]:
+    """Yield what was judged at the end of each month, by window."""
     command = [sys.executable, "-m", "gunicorn", f"{APP}:create_app()", "--no-control-socket"]
     command += ["--bind", "fd://{}", "--workers", "2", "--worker-tmp-dir", str(folder)]
     untold = flights.iloc[:0]
@@ -77,7 +93,9 @@ def _year(folder: Path, flights: pd.DataFrame, months: int) -> Iterator[tuple[An
                 told = untold["known"] <= step + STEP
                 _tell(server.port, untold[told])
                 untold = untold[~told]
-            yield _row(folder, end)
+            yield _evaluate(folder, end)
+        _tell(server.port, untold)
+        _evaluate(folder, end + STEP)
 
 
 def _month(number: int) -> pd.Timestamp:
@@ -109,27 +127,43 @@ def _send(port: int, path: str, items: Sequence[Any]) -> None:
             raise AssertionError(told["invalid"][:3])
 
 
-def _row(folder: Path, end: pd.Timestamp) -> tuple[Any, ...]:
+def _evaluate(folder: Path, end: pd.Timestamp) -> Evaluations:
     command = [*FLASK, "mlmonitor", "evaluate", "--json", "--at", f"{end:%Y-%m-%dT%H:%M}"]
     done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment(folder, SETTINGS),
-        capture_output=True,
-        text=True,
-        check=True,
+        command, cwd=ROOT, env=environment(folder, SETTINGS), stdout=subprocess.PIPE, check=True
     )
-    one = {found["window"]: found for found in json.loads(done.stdout)}["30d"]
+    return {one["window"]: one for one in json.loads(done.stdout)}
+
+
+def _in_the_end(folder: Path) -> Evaluations:
+    """Return what the store says at last of each day that was judged, by its end."""
+    database = open_store(f"sqlite:///{folder / 'mlmonitor.sqlite3'}")
+    found = read_history(database, WindowKey(MODEL, "1", "1d"), start=0, end=inf)
+    database.close()
+    days = msgspec.to_builtins(found)
+    return {one["end"]: one for one in days}
+
+
+def _row(one: dict[str, Any]) -> tuple[Any, ...]:
     concept = one.get("concept_drift") or {}
     return (
-        f"{end:%Y-%m-%d}",
+        one["end"][:10],
         one["n"],
-        f"{one.get('coverage') or 0:.1%}",
+        _coverage(one),
         *(_figure(one, kind, "accuracy") for kind in ("performance", "estimated")),
         *(_figure(one, kind, "f1_score") for kind in ("performance", "estimated")),
         concept.get("status", "-"),
         one["verdict"]["severity"],
     )
+
+
+def _of_day(one: dict[str, Any]) -> tuple[Any, ...]:
+    figures = [_figure(one, "performance", name) for name in ("accuracy", "f1_score")]
+    return (one["end"][:10], one["n"], _coverage(one), *figures)
+
+
+def _coverage(one: dict[str, Any]) -> str:
+    return f"{one.get('coverage') or 0:.1%}"
 
 
 def _figure(one: dict[str, Any], kind: str, name: str) -> str:

@@ -253,7 +253,7 @@ def test_hourly_mistakes_are_those_of_the_rows() -> None:
     calibration = Calibration.of(world.baseline)
     assert calibration is not None
     drawn = [world.drawn(rows) for rows in (300, 0, 50)]
-    hours = [
+    hours = tuple(
         TruthSums.of(
             world.layout,
             [
@@ -262,7 +262,7 @@ def test_hourly_mistakes_are_those_of_the_rows() -> None:
             ],
         )
         for columns in drawn
-    ]
+    )
 
     found = by_scores(hours, calibration)
 
@@ -428,7 +428,7 @@ def test_the_band_is_left_as_often_as_its_level_says() -> None:
         calibration = Calibration.of(world.baseline)
         assert calibration is not None
         for _ in range(20):
-            found = by_scores([world.hour(int(rng.integers(200, 600)))], calibration)
+            found = by_scores((world.hour(int(rng.integers(200, 600))),), calibration)
             low, high = found.band(0.1)
             outside += not low <= found.gap() <= high
 
