@@ -1,76 +1,36 @@
 """The page in a browser, as its reader meets it."""
 
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser
 
 from tests.missing import missing
-from tests.web.shop import BEARER, TOKEN
+from tests.web.reader import CHROMIUM, Reader, chromium, serving
+from tests.web.shop import BEARER
 
 if TYPE_CHECKING:
     from tests.conftest import Service
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAGES = ["", "models/fraud/2", "models/idle/0.1", "models/unknown/1"]
-
-
-class Reader:
-    """Somebody who looks at the page, and what the browser said meanwhile."""
-
-    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
-        credentials: Any = {"username": "anybody", "password": TOKEN}
-        self.context = browser.new_context(http_credentials=credentials, **options)
-        self.page: Page = self.context.new_page()
-        self.url = url
-        self.errors: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.errors.append(message.text))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-
-    def open(self, path: str) -> None:
-        """Look at all of a page."""
-        self.page.goto(self.url + path)
-        height = self.page.evaluate("document.documentElement.scrollHeight")
-        self.page.set_viewport_size({"width": self.width, "height": height})
-        self.page.wait_for_load_state("networkidle")
-
-    @property
-    def width(self) -> int:
-        """The width of the window."""
-        size = self.page.viewport_size
-        assert size is not None
-        return size["width"]
 
 
 @pytest.fixture(scope="module")
 def url(shop: "Service") -> Iterator[str]:
-    """Where the service is served."""
-    server = make_server("127.0.0.1", 0, shop.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/mlmonitor/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """Where the service's page is."""
+    with serving(shop.app) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """A browser without a window."""
     if not CHROMIUM.exists():
         missing("install chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

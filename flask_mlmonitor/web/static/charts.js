@@ -2,6 +2,11 @@
 "use strict";
 
 const HEIGHT = 180;
+const [MINUTE, HOUR, DAY] = [60, 3600, 86400];
+const STEPS = [
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE), ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
+  ...[1, 2, 7, 14, 30, 90, 365].map((n) => n * DAY),
+];
 const CHARTS = JSON.parse(document.getElementById("charts").textContent);
 const COLOURS = {
   success: "now", p50: "estimate", p95: "now", fallback: "warning", error: "critical",
@@ -58,6 +63,7 @@ function limitLines(limits) {
     ctx.save();
     ctx.setLineDash([6, 4]);
     ctx.lineWidth = 1.5;
+    let free = Infinity; // above here, no label stands
     for (const one of limits) {
       const y = Math.round(plot.valToPos(one.value, "y", true));
       ctx.strokeStyle = ctx.fillStyle = colour(one.role);
@@ -68,6 +74,8 @@ function limitLines(limits) {
       ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
       ctx.textAlign = "right";
       ctx.textBaseline = "bottom";
+      if (free - y < 13 * devicePixelRatio) continue;
+      free = y;
       ctx.fillText(one.role, bbox.left + bbox.width - 4, y - devicePixelRatio);
     }
     ctx.restore();
@@ -124,12 +132,12 @@ function timeChart(chart) {
     });
     data.push(line.values);
   }
-  const limits = near(chart);
+  const limits = near(chart).sort((one, other) => one.value - other.value);
   return [{
     series, bands,
     scales: { y: { range: range(chart, limits) }, share: { range: [0, 1] } },
     axes: [
-      axis({ values: (_, ticks) => ticks.map(tick), space: 70, size: 28 }),
+      axis({ values: (_, ticks) => ticks.map(tick), space: 70, size: 28, incrs: STEPS }),
       axis({ scale: "y", size: 60, values: (_, ticks) => ticks.map(show) }),
       ...(chart.behind ? [axis({ scale: "share", side: 1, size: 50, grid: { show: false }, values: (_, ticks) => ticks.map(SHOW.share) })] : []),
     ],
@@ -144,7 +152,7 @@ function moment(seconds) {
 
 function tick(seconds) {
   const text = new Date(1000 * seconds).toISOString();
-  return seconds % 86400 ? text.slice(11, 16) : text.slice(5, 10);
+  return seconds % DAY ? text.slice(11, 16) : text.slice(5, 10);
 }
 
 function barChart(chart) {
