@@ -13,6 +13,7 @@ from flask_mlmonitor.cli import (
     performance,
     prune,
     rules,
+    runbook,
     status,
     worker,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "performance",
     "prune",
     "rules",
+    "runbook",
     "status",
     "worker",
 ]

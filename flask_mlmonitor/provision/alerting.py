@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor.alerts.families import FAMILY
-from flask_mlmonitor.alerts.levels import Level
+from flask_mlmonitor.alerts.levels import Bad
 from flask_mlmonitor.alerts.rule import MONITOR, NO_VERSION, Rule, Unit
 from flask_mlmonitor.alerts.saying import UNITS
 from flask_mlmonitor.config import Settings
@@ -76,7 +76,7 @@ def alert(
     }
 
 
-def labels_of(family: str, level: Level, labels: Labels = ()) -> dict[str, str]:
+def labels_of(family: str, level: Bad, labels: Labels = ()) -> dict[str, str]:
     """Return the labels of an alert: those about the monitor itself have what the app's have."""
     own = {"model": MONITOR, "version": NO_VERSION} if family == "monitor" else {}
     return {"severity": level, **own, **dict(labels)}

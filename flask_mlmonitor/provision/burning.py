@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from flask_mlmonitor.alerts.families import FAMILY
-from flask_mlmonitor.alerts.levels import Level
+from flask_mlmonitor.alerts.levels import Bad
 from flask_mlmonitor.alerts.live import LEAST, QUANTILE
 from flask_mlmonitor.alerts.saying import UNITS
 from flask_mlmonitor.config import Settings
@@ -21,7 +21,7 @@ class Pair(NamedTuple):
     :param wait: for how many seconds.
     """
 
-    level: Level
+    level: Bad
     factor: float
     long: str
     short: str
@@ -41,12 +41,14 @@ WINDOWS: Final = tuple(dict.fromkeys(span for pair in PAIRS for span in (pair.sh
 class Budget(NamedTuple):
     """A share of the requests that may be bad.
 
+    :param rule: whose thresholds it has.
     :param share: the name of its recorded series.
     :param counter: what counts the requests, and which of them.
     """
 
     alert: str
     family: str
+    rule: str
     title: str
     bad: str
     share: str
@@ -64,6 +66,7 @@ BUDGETS: Final = (
     Budget(
         "MLModelErrorBudgetBurn",
         "errors",
+        "error_rate",
         "Error budget",
         "fail",
         ERRORS.name,
@@ -72,6 +75,7 @@ BUDGETS: Final = (
     ),
     Budget(
         "MLModelLatencyBudgetBurn",
+        "latency",
         "latency",
         "Latency budget",
         "are slow",
@@ -97,24 +101,27 @@ def budget_recordings(view: View, known: str, latency: Sequence[Scope]) -> Itera
 def budget_alerts(
     budget: Budget, view: View, scopes: Sequence[Scope], settings: Settings
 ) -> Iterator[dict[str, Any]]:
-    """Yield the alerts about a budget; a pair that would need more than all requests has none."""
+    """Yield the alerts about a budget."""
     for scope in scopes:
-        for pair in PAIRS:
-            limit = pair.factor * budget.of(scope)
-            if 0 < limit < 1:
-                yield alert(
-                    budget.alert,
-                    _burning(budget, pair, view.of(scope), limit),
-                    settings,
-                    wait=pair.wait,
-                    labels={
-                        **labels_of(budget.family, pair.level, scope.labels),
-                        "long": pair.long,
-                        "short": pair.short,
-                    },
-                    summary=f"{FAMILY[budget.family].title}: {budget.title}.",
-                    description=_description(budget, pair, scope),
-                )
+        for pair, limit in pairs_of(budget, scope):
+            labels = labels_of(budget.family, pair.level, scope.labels)
+            yield alert(
+                budget.alert,
+                _burning(budget, pair, view.of(scope), limit),
+                settings,
+                wait=pair.wait,
+                labels={**labels, "long": pair.long, "short": pair.short},
+                summary=f"{FAMILY[budget.family].title}: {budget.title}.",
+                description=_description(budget, pair, scope),
+            )
+
+
+def pairs_of(budget: Budget, scope: Scope) -> Iterator[tuple[Pair, float]]:
+    """Yield the pairs with the shares that are too much; none that would be all requests."""
+    for pair in PAIRS:
+        limit = pair.factor * budget.of(scope)
+        if 0 < limit < 1:
+            yield pair, limit
 
 
 def _burning(budget: Budget, pair: Pair, view: View, limit: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
-from flask_mlmonitor.alerts.levels import Level
+from flask_mlmonitor.alerts.levels import Bad
 from flask_mlmonitor.alerts.live import LEAST, QUANTILE
 from flask_mlmonitor.alerts.rule import Rule
 from flask_mlmonitor.alerts.rules import DRIFT_SHARE_FEATURES, RULES
@@ -20,7 +20,7 @@ from flask_mlmonitor.provision.promql import (
 )
 from flask_mlmonitor.provision.shares import REQUESTS, SHARES, SLOW, enough, share_above
 
-DRIFTED: Final[Mapping[Level, int]] = {"warning": 1, "critical": 2}
+DRIFTED: Final[Mapping[Bad, int]] = {"warning": 1, "critical": 2}
 """From where on the status of a drift is of a level."""
 _STATUS: Final = "ml_data_drift_status"
 _LATENCY: Final = "ml_prediction_latency_seconds"
@@ -42,10 +42,10 @@ class Look(NamedTuple):
     step: int
 
 
-Figure = Callable[[Look, float, Level], str]
+Figure = Callable[[Look, float, Bad], str]
 
 
-def _latency(look: Look, limit: float, level: Level) -> str:
+def _latency(look: Look, limit: float, level: Bad) -> str:
     by = f"{MODEL}, le"
     buckets = look.view.summed(by, "rate", f"{_LATENCY}_bucket", look.span)
     recorded = look.view.recorded(f"{SLOW}:lower_bound{look.span}")
@@ -57,22 +57,22 @@ def _latency(look: Look, limit: float, level: Level) -> str:
     )
 
 
-def _share(name: str, look: Look, limit: float, _level: Level) -> str:
+def _share(name: str, look: Look, limit: float, _level: Bad) -> str:
     return share_above(look.view, SHARES[name], look.span, limit)
 
 
-def _throughput(sign: str, look: Look, limit: float, _level: Level) -> str:
+def _throughput(sign: str, look: Look, limit: float, _level: Bad) -> str:
     arriving = look.view.summed(MODEL, "rate", f"{_LATENCY}_count", look.span)
     return f"{arriving} {sign} {number(limit)}"
 
 
-def _result(rule: Rule, look: Look, limit: float, _level: Level) -> str:
+def _result(rule: Rule, look: Look, limit: float, _level: Bad) -> str:
     sign = "<" if rule.worse == "lower" else ">"
     found = look.view.result(rule.series, FEATURE if rule.per_feature else MODEL)
     return f"{found} {sign} {number(limit)}"
 
 
-def _drift(series: str, status: str, by: str, look: Look, limit: float, _level: Level) -> str:
+def _drift(series: str, status: str, by: str, look: Look, limit: float, _level: Bad) -> str:
     """Both of them: it is large enough, and the test says that it is no chance."""
     return all_of(
         f"{look.view.result(series, by)} >= {number(limit)}",
@@ -81,7 +81,7 @@ def _drift(series: str, status: str, by: str, look: Look, limit: float, _level: 
     )
 
 
-def _concept_drift(look: Look, _limit: float, level: Level) -> str:
+def _concept_drift(look: Look, _limit: float, level: Bad) -> str:
     """The thresholds are in the status; who errs less than expected is not alerted."""
     accuracy, expected = "ml_model_accuracy", "ml_model_estimated_accuracy"
     better = f"{look.view.result(accuracy)} > {look.view.result(expected)}"
@@ -89,7 +89,7 @@ def _concept_drift(look: Look, _limit: float, level: Level) -> str:
     return f"{status}\nunless on ({MODEL}) {better}"
 
 
-def _drift_share(look: Look, limit: float, _level: Level) -> str:
+def _drift_share(look: Look, limit: float, _level: Bad) -> str:
     features = f"count by ({MODEL}) ({look.view.result(_STATUS, FEATURE)})"
     return all_of(
         f"{look.view.result('ml_drifted_features_ratio')} > {number(limit)}",
@@ -97,7 +97,7 @@ def _drift_share(look: Look, limit: float, _level: Level) -> str:
     )
 
 
-def _wrong_type(look: Look, limit: float, _level: Level) -> str:
+def _wrong_type(look: Look, limit: float, _level: Bad) -> str:
     failures = look.view.summed(
         FEATURE, "increase", "ml_validation_failures_total", look.window, 'rule="type"'
     )
@@ -110,7 +110,7 @@ def _wrong_type(look: Look, limit: float, _level: Level) -> str:
     )
 
 
-def _stale(look: Look, limit: float, _level: Level) -> str:
+def _stale(look: Look, limit: float, _level: Bad) -> str:
     """None came for so long, and some had come before."""
     span = duration(limit)
     came = look.view.summed(MODEL, "increase", _TRUTH[0], span, _TRUTH[1])
@@ -118,19 +118,19 @@ def _stale(look: Look, limit: float, _level: Level) -> str:
     return all_of(f"{came} == 0", before)
 
 
-def _lost(look: Look, limit: float, _level: Level) -> str:
+def _lost(look: Look, limit: float, _level: Bad) -> str:
     lost = look.view.summed(JOB, "increase", "mlmonitor_records_dropped_total", look.span)
     recorded = look.view.summed(JOB, "increase", "ml_predictions_total", look.span)
     return f"{lost}\n/ ({lost} + {recorded}) > {number(limit)}"
 
 
-def _stalled(look: Look, limit: float, _level: Level) -> str:
+def _stalled(look: Look, limit: float, _level: Bad) -> str:
     last = look.view.result("mlmonitor_last_evaluation_timestamp_seconds", JOB)
     return f"floor((time() - {last}) / {look.step}) - 1 > {number(limit)}"
 
 
 def _grown(
-    by: str, metric: str, matchers: tuple[str, ...], look: Look, limit: float, _level: Level
+    by: str, metric: str, matchers: tuple[str, ...], look: Look, limit: float, _level: Bad
 ) -> str:
     return f"{look.view.summed(by, 'increase', metric, look.span, *matchers)} > {number(limit)}"
 

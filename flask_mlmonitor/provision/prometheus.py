@@ -17,8 +17,6 @@ from flask_mlmonitor.provision.shares import live_recordings
 from flask_mlmonitor.provision.signs import SIGNS, sign_alerts
 
 SOURCES: Final[tuple[Source, ...]] = get_args(Source)
-BUDGET_RULES: Final = ("error_rate", "latency")
-"""Whose scopes the budgets have."""
 
 Group = dict[str, Any]
 
@@ -42,8 +40,9 @@ def rule_file(state: AppState, job: str | None = None) -> dict[str, list[Group]]
     for sign in SIGNS:
         rules["monitor"] += sign_alerts(sign, view, settings)
     rules["budgets"] = list(budget_recordings(view, span, latency))
-    for budget, rule in zip(BUDGETS, BUDGET_RULES, strict=True):
-        rules["budgets"] += budget_alerts(budget, view, scopes(RULE[rule], state), settings)
+    for budget in BUDGETS:
+        found = scopes(RULE[budget.rule], state)
+        rules["budgets"] += budget_alerts(budget, view, found, settings)
     return {"groups": list(_groups(rules.items()))}
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from flask_mlmonitor.alerts.families import FAMILY
-from flask_mlmonitor.alerts.levels import Level
+from flask_mlmonitor.alerts.levels import Bad
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.provision.alerting import alert, labels_of
 from flask_mlmonitor.provision.promql import HOST, View, number
 
 FAMILY_OF_SIGNS: Final = "monitor"
-FILLING: Final[dict[Level, float]] = {"critical": 0.8, "warning": 0.5}
+FILLING: Final[dict[Bad, float]] = {"critical": 0.8, "warning": 0.5}
 """How much of `MLMONITOR_JOURNAL_MAX_BYTES` waits for the store."""
 _HOST: Final = "{{ $labels.instance }}"
 
@@ -27,7 +27,7 @@ class Sign(NamedTuple):
     title: str
     says: str
     expr: Callable[[View, Settings, float], str]
-    limits: dict[Level, float]
+    limits: dict[Bad, float]
 
 
 def _down(view: View, _settings: Settings, limit: float) -> str:

@@ -38,7 +38,7 @@ def bin_names(bins: FeatureBins) -> tuple[str, ...]:
     """Return what each bin of the PSI holds, for people.
 
     >>> bin_names(FeatureBins("age", "numeric", quantiles=(20.0, 30.0, 40.0, 50.0, 60.0)))
-    ('below 20', '20 to 40', '40 to 60', 'from 60')
+    ('below 30', '30 to 50', 'from 50')
     >>> bin_names(FeatureBins("seats", "numeric", values=(2.0, 5.0), low=2.0, high=5.0))
     ('below 2', '2', '5', 'above 5')
     """

@@ -13,8 +13,9 @@ from flask_mlmonitor.metrics import render
 from flask_mlmonitor.web.api import add_api
 from flask_mlmonitor.web.authorization import change_refusal, metrics_refusal, refusal
 from flask_mlmonitor.web.health import find_problems
-from flask_mlmonitor.web.pages import PAGES, add_pages, as_page
-from flask_mlmonitor.web.problems import problem
+from flask_mlmonitor.web.pages import PAGES, add_pages
+from flask_mlmonitor.web.problems import PROBLEM, problem
+from flask_mlmonitor.web.rendering import as_page
 from flask_mlmonitor.web.truth import CSV, NDJSON, post_ground_truth
 
 _METRICS: Final = "mlmonitor.metrics"
@@ -73,7 +74,9 @@ def _gate() -> AnyResponse | None:
     if refused is None and request.method not in _READING:
         refused = change_refusal(_ACCEPTED.get(request.endpoint or "", ()))
     refused = refused or _standstill(state)
-    return as_page(refused) if refused and request.endpoint in PAGES else refused
+    if request.endpoint in PAGES and isinstance(refused, Response) and refused.mimetype == PROBLEM:
+        return as_page(refused)
+    return refused
 
 
 def _keep_to_yourself(response: Response) -> Response:

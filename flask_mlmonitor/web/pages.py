@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from flask import Blueprint, Response, request
-from werkzeug import Response as AnyResponse
 
 from flask_mlmonitor._app import AppState, current_state
 from flask_mlmonitor.store.patience import in_a_request
@@ -16,9 +15,10 @@ from flask_mlmonitor.views.performance import read_performance
 from flask_mlmonitor.views.quality import read_quality
 from flask_mlmonitor.web.answers import KNOWN_ERRORS, problem_of
 from flask_mlmonitor.web.charts import charted, drift_charts, live_charts, performance_charts
-from flask_mlmonitor.web.rendering import page
+from flask_mlmonitor.web.rendering import as_page, page
+from flask_mlmonitor.web.runbook import get_runbook
 
-PAGES: Final = frozenset(("mlmonitor.overview", "mlmonitor.model"))
+PAGES: Final = frozenset(("mlmonitor.overview", "mlmonitor.model", "mlmonitor.runbook"))
 """The routes that a person looks at."""
 SHARES: Final = (
     ("missing", "Missing"),
@@ -35,20 +35,10 @@ def add_pages(blueprint: Blueprint) -> None:
     """Add the routes that answer with a page."""
     blueprint.add_url_rule("/", "overview", overview)
     blueprint.add_url_rule("/models/<model>/<version>", "model", model_page)
+    blueprint.add_url_rule("/runbook", "runbook", get_runbook)
 
 
-def as_page(answer: AnyResponse) -> AnyResponse:
-    """Return a problem document as a page; any other answer as it is."""
-    if not isinstance(answer, Response) or answer.mimetype != "application/problem+json":
-        return answer
-    found = page("problem.html", answer.status_code, problem=answer.get_json())
-    for name in ("Retry-After", "WWW-Authenticate"):
-        if name in answer.headers:
-            found.headers[name] = answer.headers[name]
-    return found
-
-
-def overview() -> AnyResponse:
+def overview() -> Response:
     """Show all models and alerts."""
     state = current_state()
     try:
@@ -60,7 +50,7 @@ def overview() -> AnyResponse:
     return page("overview.html", models=found.models, app=state.name, alerts=alerts)
 
 
-def model_page(model: str, version: str) -> AnyResponse:
+def model_page(model: str, version: str) -> Response:
     """Show one version of a model."""
     state = current_state()
     try:

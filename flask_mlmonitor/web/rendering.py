@@ -50,6 +50,15 @@ def page(template: str, status: int = 200, **given: Any) -> Response:
     return response
 
 
+def as_page(answer: Response) -> Response:
+    """Return a problem document as a page."""
+    found = page("problem.html", answer.status_code, problem=answer.get_json())
+    for name in ("Retry-After", "WWW-Authenticate"):
+        if name in answer.headers:
+            found.headers[name] = answer.headers[name]
+    return found
+
+
 @lru_cache
 def _environment() -> Environment:
     """Return an environment of our own: the app's may have other delimiters, filters or escapes."""
@@ -71,8 +80,10 @@ def _environment() -> Environment:
         "status": _STATUSES.__getitem__,
         "severity": _SEVERITIES.__getitem__,
         "rule": lambda name: RULE[name].title if name in RULE else name,
+        "family": lambda name: RULE[name].family,
         "badge": _badge,
     }
+    found.tests["rule"] = RULE.__contains__
     return found
 
 

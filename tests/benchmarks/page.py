@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.measuring import machine
+from tests.benchmarks.measuring import machine, print_table
 from tests.conftest import Service
 from tests.web.shop import BEARER, open_shop
 
+HEADS: Final = ("route", "bytes", "with files", "ms, median", "ms, most")
 PATHS: Final = (
     *("", "models/fraud/2", "api/models", "api/alerts", "api/openapi.json"),
     *(f"api/models/fraud/2/{what}" for what in ("drift", "performance", "quality", "history")),
@@ -27,14 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         service = open_shop(Path(folder))
-        print(f"{'route':<44}{'bytes':>9}{'with files':>12}{'ms, median':>12}{'ms, most':>10}")
-        for path in PATHS:
-            print(line(service, path, times))
+        rows = [row(service, path, times) for path in PATHS]
         service.close()
+    print_table("the page and the JSON behind it", HEADS, rows)
     return 0
 
 
-def line(service: Service, path: str, times: int) -> str:
+def row(service: Service, path: str, times: int) -> tuple[str | float, ...]:
     """Ask for a route some times."""
     url, taken = f"/mlmonitor/{path}", []
     for _ in range(times):
@@ -42,11 +42,9 @@ def line(service: Service, path: str, times: int) -> str:
         answer = service.client.get(url, headers=BEARER)
         taken.append(1000 * (time.perf_counter() - began))
     files = re.findall(r'<(?:script|link)[^>]+(?:src|href)="([^"]+)"', answer.text)
-    whole = len(answer.data) + sum(
-        len(service.client.get(file, headers=BEARER, buffered=True).data) for file in files
-    )
-    sizes = f"{len(answer.data):9,}{whole:12,}"
-    return f"{url:<44}{sizes}{statistics.median(taken):12.1f}{max(taken):10.1f}"
+    own = len(answer.data)
+    others = (service.client.get(file, headers=BEARER, buffered=True).data for file in files)
+    return url, own, own + sum(map(len, others)), statistics.median(taken), max(taken)
 
 
 if __name__ == "__main__":

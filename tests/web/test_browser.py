@@ -14,7 +14,7 @@ from tests.web.shop import BEARER
 if TYPE_CHECKING:
     from tests.conftest import Service
 
-PAGES = ["", "models/fraud/2", "models/idle/0.1", "models/unknown/1"]
+PAGES = ["", "models/fraud/2", "models/idle/0.1", "models/unknown/1", "runbook"]
 
 
 @pytest.fixture(scope="module")

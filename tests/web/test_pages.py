@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import MakeService, Serve, Service
 
-PAGES = ["", "models/fraud/2", "models/fraud/2?window=1h", "models/idle/0.1"]
+PAGES = ["", "models/fraud/2", "models/fraud/2?window=1h", "models/idle/0.1", "runbook"]
 SIZE = 300_000
 
 
@@ -95,6 +95,10 @@ def test_the_overview_is_that_of_the_api(shop: "Service") -> None:
     for alert in api(shop, "alerts")["active"]:
         assert alert["message"] in unescape(page)
         assert f"/api/alerts/{alert['id']}/silence" in page
+    runbook = get(shop, "runbook").text
+    sections = set(re.findall(r'"/mlmonitor/runbook#(\w+)"', page))
+    assert {"data_drift", "latency"} <= sections
+    assert all(f'id="{section}"' in runbook for section in sections)
 
 
 def test_charts_show_the_history(shop: "Service") -> None:
@@ -168,11 +172,12 @@ def test_while_nothing_is_configured(serve: "Serve", production: dict[str, Any])
     answers = [
         client.get("/mlmonitor/"),
         client.get("/mlmonitor/models/fraud/2"),
+        client.get("/mlmonitor/runbook"),
         client.get("/mlmonitor/api/models"),
         client.post("/mlmonitor/api/alerts/x/silence", json={}),
     ]
 
-    assert [answer.status_code for answer in answers] == [403] * 4
+    assert [answer.status_code for answer in answers] == [403] * 5
     assert all("MLMONITOR_API_TOKEN" in answer.text for answer in answers)
 
 
