@@ -128,6 +128,25 @@ def test_a_run_that_dies_anywhere_loses_nothing(
     assert died > 3
 
 
+def test_a_run_that_has_no_more_time_leaves_the_rest(
+    churn: MakeChurn, rng: np.random.Generator
+) -> None:
+    """The latest first; the next run goes on."""
+    service = churn(WINDOWS="1h", MIN_SAMPLES=10)
+    known = []
+    for hour in range(3):
+        some = customers(rng, 50)
+        known.append((predict(service, some, YESTERDAY + hour * HOUR), some["left"]))
+        evaluate(service, YESTERDAY + (hour + 1) * HOUR)
+    for keys, left in known:
+        tell(service, keys, left, TODAY)
+    database, subjects = service.runtime.database, subjects_of(service.state)
+
+    for labelled in ([0, 0, 50], [0, 50, 50], [50, 50, 50], [50, 50, 50]):
+        keep(database, run(database, subjects, TODAY.timestamp(), revising=0.0))
+        assert [one.labelled for one in stored(service)][:3] == labelled
+
+
 def test_windows_of_minutes_and_by_count(churn: MakeChurn, rng: np.random.Generator) -> None:
     """Their truth is that of their own predictions, not of the whole hour."""
     service = churn(WINDOWS="5m,400", MIN_SAMPLES=100)
@@ -254,9 +273,16 @@ def test_versions_stand_side_by_side(churn: MakeChurn, rng: np.random.Generator)
     read = runner.invoke(cli, ["performance", "churn"])
     told = json.loads(runner.invoke(cli, ["performance", "churn", "--json"]).stdout)
 
-    lines = [line.split() for line in read.stdout.splitlines() if line.startswith("churn")]
-    assert [line[1] for line in lines] == ["1", "2"]
-    assert all("400" in line and "(100%)" in line and "accuracy" in line for line in lines)
+    lines = [line.split("  ") for line in read.stdout.splitlines()]
+    rows = {line[0]: [text.strip() for text in line[1:] if text] for line in lines}
+    assert read.stdout.startswith("churn, 1h\n")
+    assert rows[""] == ["version 1", "version 2"]
+    assert rows["with ground truth"] == ["400 (100%)"] * 2
+    assert rows["verdict"] == ["ok", "critical"]
+    assert [text.split()[0] for text in rows["accuracy"]] == [
+        f"{one['performance']['accuracy']:.4g}" for one in told
+    ]
+    assert rows["estimated_f1_score"][0].startswith(f"{told[0]['estimated']['f1_score']:.4g} (")
     first, second = (one["performance"]["accuracy"] for one in told)
     assert first > second + 0.1
     assert_told(runner.invoke(cli, ["performance", "frod"]), 1, "frod")

@@ -110,10 +110,13 @@ class Ranking:
         return type(self)(self.classes, level, Sparse.of(keys, self.rows.counts))
 
     @property
-    def coarsest(self) -> Self:
-        """The same rows, with one part for each score cell or octave."""
+    def by_cell(self) -> Self | None:
+        """The same rows, with one part for each score cell; ``None`` if that is not much less."""
         keys = _coarse(self.rows.keys, FINEST - self.level)
-        return type(self)(self.classes, FINEST, Sparse.of(keys, self.rows.counts))
+        rows = Sparse.of(keys, self.rows.counts)
+        if 2 * len(rows.keys) > len(self.rows.keys):
+            return None
+        return type(self)(self.classes, FINEST, rows)
 
     def cells(self, place: int) -> Counts:
         """Return the counts of a class by (predicted, true, score cell)."""

@@ -68,7 +68,7 @@ class _Packed(msgspec.Struct, array_like=True):
     pairs: tuple[bytes, bytes]
     level: int
     ranks: tuple[bytes, bytes]
-    cells: tuple[bytes, bytes]
+    cells: tuple[bytes, bytes] | None
     losses: LossSums
     errors: ErrorSums
     truths: tuple[bytes, bytes]
@@ -163,6 +163,7 @@ class TruthSums:
 
     def pack(self) -> bytes:
         """Return the bytes for the store."""
+        cells = self.ranking.by_cell
         data = _encode(
             _Packed(
                 self.totals,
@@ -171,7 +172,7 @@ class TruthSums:
                 self.pairs.pairs.pack(),
                 self.ranking.level,
                 self.ranking.rows.pack(),
-                self.ranking.coarsest.rows.pack(),
+                None if cells is None else cells.rows.pack(),
                 self.losses,
                 self.errors,
                 self.truths.pack(),
@@ -190,14 +191,14 @@ class TruthSums:
     ) -> list[Self]:
         """Read any number of packed sums of this layout, which is quicker than one by one.
 
-        :param by_cell: tell probabilities apart by their score cells only: mistakes need no more.
+        :param by_cell: no finer than score cells where that is less; mistakes need no more.
         """
         read = [_decode(opened(data, layout.id)) for data in packed]
         scored = len(layout.scored)
         columns = zip(
             read,
             Sparse.unpack([one.pairs for one in read]),
-            Sparse.unpack([one.cells if by_cell else one.ranks for one in read]),
+            Sparse.unpack([(by_cell and one.cells) or one.ranks for one in read]),
             Sparse.unpack([one.truths for one in read]),
             strict=True,
         )
@@ -207,7 +208,7 @@ class TruthSums:
                 one.totals,
                 one.delays,
                 Confusion(layout.classes, one.others, pairs),
-                Ranking(scored, FINEST if by_cell else one.level, ranks),
+                Ranking(scored, FINEST if by_cell and one.cells else one.level, ranks),
                 one.losses,
                 one.errors,
                 truths,

@@ -21,6 +21,9 @@ from flask_mlmonitor.store.levels import HOUR
 from flask_mlmonitor.store.results import columns_of
 from flask_mlmonitor.store.truth_hours import changed_hours, settle_hours
 
+TOGETHER: Final = 100
+"""Evaluations that are written in one transaction."""
+
 _NUMBER_BITS: Final = 62
 _decode: Final = msgspec.json.Decoder(Evaluation).decode
 _column = tables.evaluations.c
@@ -111,14 +114,13 @@ def revise(database: Database, revisions: Sequence[Revision]) -> None:
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    if not revisions:
-        return
-    with database.writing() as connection:
-        for one in revisions:
-            made = one.evaluation
-            key = {"m": made.model, "v": made.version, "w": made.window, "e": made.end.timestamp()}
-            statement = _REVISE.values(**columns_of(made))
-            connection.execute(statement, {**key, "d": one.number})
+    for first in range(0, len(revisions), TOGETHER):
+        with database.writing() as connection:
+            for one in revisions[first : first + TOGETHER]:
+                made = one.evaluation
+                key = (made.model, made.version, made.window, made.end.timestamp(), one.number)
+                statement = _REVISE.values(**columns_of(made))
+                connection.execute(statement, dict(zip("mvwed", key, strict=True)))
 
 
 def _next(ascending: Sequence[int], after: float) -> float:

@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
@@ -41,7 +42,7 @@ SETTINGS: Final = {
 FLASK: Final = (sys.executable, "-m", "flask", "--app", APP)
 _HEADS: Final = (
     *("until", "flights", "truth of", "accuracy", "estimated", "F1", "estimated F1"),
-    *("concept drift", "verdict"),
+    *("concept drift", "harm", "drifted", "verdict"),
 )
 
 Evaluations = dict[str, dict[str, Any]]
@@ -93,6 +94,7 @@ def _year(folder: Path, flights: pd.DataFrame, months: int) -> Iterator[Evaluati
                 told = untold["known"] <= step + STEP
                 _tell(server.port, untold[told])
                 untold = untold[~told]
+            _wait(server.port)
             yield _evaluate(folder, end)
         _tell(server.port, untold)
         _evaluate(folder, end + STEP)
@@ -127,6 +129,17 @@ def _send(port: int, path: str, items: Sequence[Any]) -> None:
             raise AssertionError(told["invalid"][:3])
 
 
+def _wait(port: int) -> None:
+    """Return when all predictions are stored: a month of them came in a minute."""
+    while not _is_drained(port):
+        time.sleep(0.2)
+
+
+def _is_drained(port: int) -> bool:
+    with urlopen(f"http://{HOST}:{port}/metrics") as answer:
+        return b"\nmlmonitor_drain_lag_seconds 0.0\n" in answer.read()
+
+
 def _evaluate(folder: Path, end: pd.Timestamp) -> Evaluations:
     command = [*FLASK, "mlmonitor", "evaluate", "--json", "--at", f"{end:%Y-%m-%dT%H:%M}"]
     done = subprocess.run(
@@ -145,7 +158,7 @@ def _in_the_end(folder: Path) -> Evaluations:
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    concept = one.get("concept_drift") or {}
+    concept, harm = one.get("concept_drift") or {}, one.get("harm", {})
     return (
         one["end"][:10],
         one["n"],
@@ -153,6 +166,8 @@ def _row(one: dict[str, Any]) -> tuple[Any, ...]:
         *(_figure(one, kind, "accuracy") for kind in ("performance", "estimated")),
         *(_figure(one, kind, "f1_score") for kind in ("performance", "estimated")),
         concept.get("status", "-"),
+        " ".join(harm) or "none",
+        len(one.get("since", {})),
         one["verdict"]["severity"],
     )
 
