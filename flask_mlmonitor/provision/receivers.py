@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from flask_mlmonitor.channels.mail import Mail
 from flask_mlmonitor.config import Settings
 
 SLACK: Final = "slack_webhook_url"
@@ -81,6 +80,8 @@ def _receiver(name: str, route: tuple[str, ...], settings: Settings) -> Receiver
 def _letters(settings: Settings) -> Letters | None:
     if settings.smtp_url is None:
         return None
+    from flask_mlmonitor.channels.mail import Mail  # not for everybody who starts the app
+
     mail = Mail(settings.smtp_url, settings.email_to)
     to = ", ".join(settings.email_to)
     return Letters(to, mail.sender, f"{mail.host}:{mail.port}", user=mail.has_user)
