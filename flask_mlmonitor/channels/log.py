@@ -30,5 +30,4 @@ class Log(Channel):
 def line(notification: Notification) -> str:
     """Return the message as one line."""
     said = tidy(notification)
-    model = f"{said.model} {said.version}"
-    return " | ".join((f"{heading(said)} ({model})", said.text, *lines(said)))
+    return " | ".join((heading(said), said.text, *lines(said, sentences=False)))
