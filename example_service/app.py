@@ -25,7 +25,6 @@ class ModelDownError(RuntimeError):
 def create_app() -> Flask:
     """Make the app from ``FLASK_…`` variables; ``FLASK_EXAMPLE_DIR`` names its folder."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("flask_mlmonitor").setLevel(logging.INFO)
     app = Flask(__name__)
     app.config["EXAMPLE_DIR"] = DIRECTORY
     app.config.from_prefixed_env()

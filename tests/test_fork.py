@@ -191,6 +191,7 @@ def test_a_child_is_drained_by_its_own_thread(
         service.post()
         names = [thread.name for thread in threading.enumerate()]
         assert sorted(name for name in names if "mlmonitor" in name) == [
+            "mlmonitor-alerts",
             "mlmonitor-drain",
             "mlmonitor-evaluation",
             "mlmonitor-journal",

@@ -26,7 +26,7 @@ from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.leases import Lease
 from flask_mlmonitor.store.levels import floor
 from flask_mlmonitor.store.outbox import count_dead
-from flask_mlmonitor.store.reading import read_totals
+from flask_mlmonitor.store.reading import read_truth_times
 from flask_mlmonitor.store.results import count_lost, mark_told, read_last_run, read_untold
 from flask_mlmonitor.store.windows import read_window
 
@@ -126,7 +126,7 @@ class Watch:
         subjects = self._subjects()
         start, end = live_since(current, self._settings), floor(current, MINUTE) + MINUTE
         recorded = 0
-        times = {one[:2]: one.truth_time for one in read_totals(self._database)}
+        times = read_truth_times(self._database)
         for one in subjects:
             settings = self._settings.for_model(one.model)
             whom = Whom(one.model, one.version, current)

@@ -20,9 +20,10 @@ class Log(Channel):
     """Writes a line to the logger ``flask_mlmonitor.alerts``."""
 
     def send(self, notification: Notification, timeout: float) -> Outcome:
-        """Log the message; what is over is information."""
-        over = notification.action == "resolve"
-        level = logging.INFO if over else _LEVELS[notification.severity]
+        """Log the message; who read that something began reads that it is over."""
+        level = _LEVELS[notification.severity]
+        if notification.action == "resolve":
+            level = min(level, logging.WARNING)
         LOGGER.log(level, "%s", line(notification))
         return Outcome("delivered", taken=True)
 

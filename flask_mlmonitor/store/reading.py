@@ -16,7 +16,6 @@ class ModelTotals(NamedTuple):
 
     :param answered: stored predictions with a value: successes and fallbacks.
     :param ground_truth: those whose ground truth came.
-    :param truth_time: when it came last, in seconds since the epoch.
     """
 
     model: str
@@ -24,7 +23,6 @@ class ModelTotals(NamedTuple):
     predictions: int
     answered: int
     ground_truth: int
-    truth_time: float | None = None
 
     @property
     def coverage(self) -> float | None:
@@ -34,9 +32,19 @@ class ModelTotals(NamedTuple):
 
 def read_totals(database: Database) -> list[ModelTotals]:
     """Return the totals of every model and version."""
-    query = select(tables.totals).order_by("model", "version")
+    columns = (tables.totals.c[name] for name in ModelTotals._fields)
+    query = select(*columns).order_by("model", "version")
     with database.reading() as connection:
         return [ModelTotals(*row) for row in connection.execute(query)]
+
+
+def read_truth_times(database: Database) -> dict[tuple[str, str], float]:
+    """Return when ground truth came last, by model and version; in seconds since the epoch."""
+    column = tables.totals.c
+    query = select(column.model, column.version, column.truth_time)
+    with database.reading() as connection:
+        rows = connection.execute(query.where(column.truth_time.is_not(None)))
+        return {(model, version): time for model, version, time in rows}
 
 
 def count_by_status(database: Database) -> dict[tuple[str, str], dict[str, int]]:

@@ -309,14 +309,14 @@ def test_log() -> None:
 
 
 def test_levels_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """What is over, or only information, is not a warning."""
+    """The end of what was a warning is seen by whoever sees warnings."""
     caplog.set_level(logging.INFO)
     for severity in ("info", "warning", "critical"):
         log.Log().send(notification(severity=severity), 1)
     log.Log().send(resolved(severity="critical"), 1)
 
     assert [(record.name, record.levelname) for record in caplog.records] == [
-        ("flask_mlmonitor.alerts", level) for level in ("INFO", "WARNING", "CRITICAL", "INFO")
+        ("flask_mlmonitor.alerts", level) for level in ("INFO", "WARNING", "CRITICAL", "WARNING")
     ]
 
 
