@@ -17,7 +17,7 @@ from .files import BASELINE, MODEL, OUTAGE, is_trained
 from .inbox import Inbox, line
 from .replay import Replay, Tally
 from .schedule import schedule
-from .server import Server
+from .server import LONGEST, Server
 from .summary import (
     Totals,
     causes,
@@ -152,7 +152,8 @@ def sum_up(server: Server, inbox: Inbox, before: Witnesses, tally: Tally) -> boo
     counted = [*table(columns), "", *causes(after.scrape, before.scrape)]
     judged = judgement(server.evaluations())
     click.echo("\n".join(["", *counted, *judged]))
-    click.echo(f"\nflask mlmonitor performance:\n\n{server.ask('performance')}")
+    performance = ("performance", "--window", LONGEST)
+    click.echo(f"\nflask mlmonitor {' '.join(performance)}:\n\n{server.ask(*performance)}")
     click.echo("\n".join(["/metrics:", "", *results(server.metrics()), ""]))
     read_aloud(inbox)
     agrees = columns["callers"] == columns["/metrics"] == columns["store"]

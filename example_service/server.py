@@ -20,8 +20,9 @@ APP: Final = "example_service.app"
 ROOT: Final = Path(__file__).parents[1]
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
+LONGEST: Final = "15m"
 SETTINGS: Final = {
-    "FLASK_MLMONITOR_WINDOWS": "1m,5m,15m",
+    "FLASK_MLMONITOR_WINDOWS": f"1m,5m,{LONGEST}",
     "FLASK_MLMONITOR_EVALUATION_INTERVAL": "5",
     "FLASK_MLMONITOR_ALERT_FOR": "0",
     "FLASK_MLMONITOR_ALERT_ROUTE_WARNING": "webhook",

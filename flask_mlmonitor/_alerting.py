@@ -63,12 +63,13 @@ def tell_decided(state: AppState, decision: Decision) -> None:
 
 
 def _watch_of(state: AppState, runtime: Runtime) -> Watch:
-    counters = NotificationCounters(runtime.slot, state.channels)
+    channels = {**state.channels, **_retraining_channel(state)}
+    counters = NotificationCounters(runtime.slot, channels)
     feed = state.channels.get("alertmanager")
     delivery = Delivery(
         state.name,
         runtime.database,
-        {**state.channels, **_retraining_channel(state)},
+        channels,
         count=counters.came,
         on_fault=partial(runtime.faults.happened, "background"),
         feed=Feed(feed, partial(_fed, state, runtime)) if isinstance(feed, Alertmanager) else None,

@@ -19,8 +19,9 @@ _VALUES: Final = ("measured", "95 %", "estimated", "95 %")
 
 @cli.command("performance")
 @click.argument("model", required=False)
+@click.option("--window", help="Only of this one, such as 24h.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-def performance(model: str | None, as_json: bool) -> None:
+def performance(model: str | None, window: str | None, as_json: bool) -> None:
     """Show how well MODEL does, its versions side by side; all models by default.
 
     Of each window the last one with enough ground truth, or else the last one.
@@ -35,6 +36,8 @@ def performance(model: str | None, as_json: bool) -> None:
         raise click.ClickException(f"The store cannot be read: {error}") from None
     found = {_key(one): one for one in (*latest, *measured)}
     chosen = [one for one in found.values() if model in (None, one.model)]
+    if window is not None:
+        chosen = [one for one in chosen if one.window == window]
     if not chosen:
         raise click.ClickException(
             f"Nothing is known of {model or 'any model'} yet: wait for the end of the first "
