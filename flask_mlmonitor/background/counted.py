@@ -28,12 +28,12 @@ class Counted:
     def find(self, window: Window, end: int) -> WindowRollups:
         """Return what a window holds; the longest one reaches back until it holds enough."""
         if window.count is not None:
-            return self._read(self._start_of_last(end, window.count), end)
+            return self.read(self._start_of_last(end, window.count), end)
         start = end - int(window.seconds or 0)
-        found, enough = self._read(start, end), self._subject.limits.min_samples
+        found, enough = self.read(start, end), self._subject.limits.min_samples
         if window == self._subject.longest and found.n < enough:
             earlier = self._start_of_last(end, enough)
-            return found if earlier >= start else self._read(earlier, end)
+            return found if earlier >= start else self.read(earlier, end)
         return found
 
     def second(self, window: WindowRollups) -> WindowCounts | None:
@@ -42,7 +42,7 @@ class Counted:
         if kind is None:
             return None
         ago = {"previous": window.end - window.start, "day": DAY, "week": 7 * DAY}[kind]
-        return self.counts(self._read(window.start - ago, window.end - ago))
+        return self.counts(self.read(window.start - ago, window.end - ago))
 
     def counts(self, window: WindowRollups) -> WindowCounts:
         """Return the counts over the baseline's cells; those of another one cannot be told."""
@@ -80,6 +80,7 @@ class Counted:
         bounds = [*range(start, end, step), end]
         return read_windows(self._database, one.model, one.version, bounds, blocks=())
 
-    def _read(self, start: int, end: int) -> WindowRollups:
+    def read(self, start: int, end: int) -> WindowRollups:
+        """Return what was counted in [start, end), in seconds since the epoch."""
         one = self._subject
         return read_window(self._database, one.model, one.version, start, end, blocks=_BLOCKS)

@@ -3,6 +3,7 @@
 from flask_mlmonitor.cli import (
     alerts,
     baseline,
+    dashboard,
     doctor,
     drift,
     evaluate,
@@ -11,6 +12,8 @@ from flask_mlmonitor.cli import (
     notify,
     performance,
     prune,
+    rules,
+    runbook,
     status,
     worker,
 )
@@ -20,6 +23,7 @@ __all__ = [
     "alerts",
     "baseline",
     "cli",
+    "dashboard",
     "doctor",
     "drift",
     "evaluate",
@@ -28,6 +32,8 @@ __all__ = [
     "notify",
     "performance",
     "prune",
+    "rules",
+    "runbook",
     "status",
     "worker",
 ]

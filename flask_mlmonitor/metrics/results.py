@@ -16,10 +16,11 @@ from flask_mlmonitor.metrics.table import (
     OUT_OF_RANGE,
     OUTLIERS,
     PREDICTION_PSI,
+    PREDICTION_STATUS,
     PSI,
     UNSEEN,
 )
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.evaluation import Evaluation, longest
 
 Samples = list[tuple[tuple[str, ...], float]]
 
@@ -46,29 +47,31 @@ def samples_of(
     return samples
 
 
-_MODELS: Final = (DRIFTED, PREDICTION_PSI)
+_MODELS: Final = (DRIFTED, PREDICTION_PSI, PREDICTION_STATUS)
 _FEATURES: Final = (
     *(PSI, CRITICAL_PSI, KS, CHI_SQUARE, DRIFT_STATUS),
     *(MISSING, OUTLIERS, OUT_OF_RANGE, UNSEEN),
 )
 
 
-def _longest(evaluations: Iterable[Evaluation]) -> Iterable[Evaluation]:
-    """Return one evaluation for each model and version: of the longest window that was judged."""
-    found: dict[tuple[str, str], Evaluation] = {}
+def _longest(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
+    """Yield one evaluation for each model and version: of the longest window that was judged."""
+    of_models: dict[tuple[str, str], list[Evaluation]] = {}
     for one in evaluations:
-        if one.status != "not_enough_data":
-            known = found.setdefault((one.model, one.version), one)
-            if one.end - one.start > known.end - known.start:
-                found[one.model, one.version] = one
-    return found.values()
+        of_models.setdefault((one.model, one.version), []).append(one)
+    for windows in of_models.values():
+        found = longest(windows)
+        if found is not None:
+            yield found
 
 
 def _of_model(one: Evaluation) -> Iterator[tuple[Metric, float]]:
     if one.drift:
         yield DRIFTED, len(one.drifted) / len(one.drift)
-    if one.prediction_drift is not None and one.prediction_drift.psi is not None:
-        yield PREDICTION_PSI, one.prediction_drift.psi.score
+    if one.prediction_drift is not None:
+        yield PREDICTION_STATUS, STATUS[one.prediction_drift.status]
+        if one.prediction_drift.psi is not None:
+            yield PREDICTION_PSI, one.prediction_drift.psi.score
 
 
 def _of_feature(one: Evaluation, name: str) -> Iterator[tuple[Metric, float]]:

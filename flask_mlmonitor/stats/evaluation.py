@@ -1,6 +1,6 @@
 """What is known about one window of one model: figures, and a verdict in words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -90,10 +90,10 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param performance: measured by the ground truth, by name, such as "accuracy" or "rmse".
     :param intervals: the 95 % interval of each figure that has one.
     :param per_class: precision, recall and F1 of each class.
-    :param estimated: what the scores let expect of all predictions, without any ground truth.
+    :param estimated: what is expected from the scores of all predictions, without any ground truth.
     :param estimated_intervals: likewise.
     :param label_drift: the ground truth beside the baseline's target: prior probability shift.
-    :param concept_drift: whether the model errs more than its scores let expect.
+    :param concept_drift: whether the model errs more, or less, than its scores say.
     :param harm: by the figure's name.
     """
 
@@ -152,6 +152,12 @@ def drifted(drift: Mapping[str, FeatureDrift], second: Mapping[str, FeatureDrift
 def has_drifted(one: FeatureDrift | None) -> bool:
     """Return whether a drift is more than chance and large enough to matter."""
     return one is not None and one.status in ("moderate", "significant")
+
+
+def longest(evaluations: Iterable[Evaluation]) -> Evaluation | None:
+    """Return the one of the longest window that was judged; of those alike, the first."""
+    judged = (one for one in evaluations if one.status != "not_enough_data")
+    return max(judged, key=lambda one: one.end - one.start, default=None)
 
 
 def worst(severities: list[Severity]) -> Severity:

@@ -10,10 +10,11 @@ from flask_mlmonitor._app import AppState, current_state
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.metrics import render
-from flask_mlmonitor.web.alerts import get_alerts, post_acknowledge, post_silence
+from flask_mlmonitor.web.api import add_api
 from flask_mlmonitor.web.authorization import change_refusal, metrics_refusal, refusal
 from flask_mlmonitor.web.health import find_problems
 from flask_mlmonitor.web.problems import problem
+from flask_mlmonitor.web.runbook import get_runbook
 from flask_mlmonitor.web.truth import CSV, NDJSON, post_ground_truth
 
 _METRICS: Final = "mlmonitor.metrics"
@@ -30,12 +31,11 @@ def add_routes(app: Flask, settings: Settings) -> None:
     """Add the monitor's routes to the app."""
     blueprint = Blueprint("mlmonitor", __name__, url_prefix=settings.url_prefix)
     blueprint.before_request(_gate)
+    blueprint.after_request(_keep_to_yourself)
     blueprint.add_url_rule("/ground-truth", "ground_truth", _ground_truth, methods=["POST"])
     blueprint.add_url_rule("/health", "health", _health)
-    alerts = "/api/alerts"
-    blueprint.add_url_rule(alerts, "alerts", _alerts)
-    for name, view in (("acknowledge", _acknowledge), ("silence", _silence)):
-        blueprint.add_url_rule(f"{alerts}/<alert_id>/{name}", name, view, methods=["POST"])
+    blueprint.add_url_rule("/runbook", "runbook", get_runbook)
+    add_api(blueprint)
     app.register_blueprint(blueprint)
     if settings.metrics_path is not None:
         app.add_url_rule(settings.metrics_path, _METRICS, _metrics)
@@ -73,20 +73,15 @@ def _gate() -> AnyResponse | None:
     return refused or _standstill(state)
 
 
+def _keep_to_yourself(response: Response) -> Response:
+    """Let no browser or proxy keep what it was told, or guess what that is."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
 def _ground_truth() -> Response:
     return post_ground_truth(current_state())
-
-
-def _alerts() -> Response:
-    return get_alerts(current_state())
-
-
-def _acknowledge(alert_id: str) -> Response:
-    return post_acknowledge(current_state(), alert_id)
-
-
-def _silence(alert_id: str) -> Response:
-    return post_silence(current_state(), alert_id)
 
 
 def _metrics() -> Response:

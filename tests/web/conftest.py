@@ -1,8 +1,11 @@
 """A service that predicts, whatever it is sent."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.web.shop import open_shop
 
 if TYPE_CHECKING:
     from tests.conftest import Serve, Service
@@ -22,3 +25,11 @@ def fraud(serve: "Serve") -> "Service":
 def live(serve: "Serve", production: dict[str, Any]) -> "Service":
     """The same in production: with a token, and drained only on demand."""
     return serve(predict, config={**production, "MLMONITOR_API_TOKEN": "s=cret"})
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Service]":
+    """A service that has a history; in production, with a token."""
+    service = open_shop(tmp_path_factory.mktemp("shop"))
+    yield service
+    service.close()

@@ -1,0 +1,1 @@
+"""Where the dashboards for Grafana come from: `python -m dashboards` writes what is shipped."""

@@ -1,0 +1,64 @@
+"""What a feature was in the baseline and is now, bin by bin."""
+
+from itertools import pairwise
+from typing import Self
+
+import msgspec
+
+from flask_mlmonitor.background.counted import Counted
+from flask_mlmonitor.clock import Clock, now
+from flask_mlmonitor.stats.binning import FeatureBins
+from flask_mlmonitor.stats.counts import FeatureCounts
+from flask_mlmonitor.stats.judging import WindowCounts
+from flask_mlmonitor.store.levels import finest
+from flask_mlmonitor.views.choosing import Chosen
+
+
+class Distribution(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows per bin, as the PSI compares them.
+
+    :param bins: what each bin holds; the last two are of the missing and the invalid values.
+    :param baseline: rows of the training data.
+    :param now: rows of the window.
+    """
+
+    bins: tuple[str, ...]
+    baseline: tuple[int, ...]
+    now: tuple[int, ...]
+
+    @classmethod
+    def of(cls, expected: FeatureCounts, observed: FeatureCounts) -> Self:
+        """Return two counts over the same cells, side by side."""
+        names = (*bin_names(expected.bins), "missing", "invalid")
+        return cls(bins=names, baseline=expected.groups, now=observed.groups)
+
+
+def bin_names(bins: FeatureBins) -> tuple[str, ...]:
+    """Return what each bin of the PSI holds, for people.
+
+    >>> bin_names(FeatureBins("age", "numeric", quantiles=(20.0, 30.0, 40.0, 50.0, 60.0)))
+    ('below 20', '20 to 40', '40 to 60', 'from 60')
+    >>> bin_names(FeatureBins("seats", "numeric", values=(2.0, 5.0), low=2.0, high=5.0))
+    ('below 2', '2', '5', 'above 5')
+    """
+    if bins.kind != "numeric":
+        return (*bins.categories, "other", "unseen")
+    if bins.values:
+        values = [format(value, ".6g") for value in bins.values]
+        return (f"below {values[0]}", *values, f"above {values[-1]}")
+    ends = [format(bins.edges[cells.start - 1], ".6g") for cells in bins.groups[1:]]
+    if not ends:
+        return ("any",)
+    inner = (f"{low} to {high}" for low, high in pairwise(ends))
+    return (f"below {ends[0]}", *inner, f"from {ends[-1]}")
+
+
+def read_counts(counted: Counted, chosen: Chosen, clock: Clock = now) -> WindowCounts:
+    """Return what was counted in a window; of long ago, where it is not kept any more, nothing.
+
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    start, end = (int(at.timestamp()) for at in (chosen.evaluation.start, chosen.evaluation.end))
+    if end - start < finest(start, clock()):
+        return WindowCounts(0)
+    return counted.counts(counted.read(start, end))

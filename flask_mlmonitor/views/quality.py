@@ -1,0 +1,60 @@
+"""What is wrong with the values of a window."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from flask_mlmonitor._app import AppState
+from flask_mlmonitor.stats.evaluation import Flaw
+from flask_mlmonitor.stats.quality import FeatureQuality
+from flask_mlmonitor.views.choosing import choose
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with the values of one window.
+
+    :param windows: those that can be asked for.
+    :param extra: the share of predictions with fields that the baseline does not know.
+    :param lost: predictions of this time that could not be recorded, at least.
+    :param features: shares of each feature's values.
+    :param baseline: likewise, of the training data.
+    :param flaws: the shares that matter, or nearly so.
+    """
+
+    model: str
+    version: str
+    window: str
+    windows: tuple[str, ...]
+    start: datetime
+    end: datetime
+    n: int
+    extra: float
+    lost: int
+    features: Mapping[str, FeatureQuality]
+    baseline: Mapping[str, FeatureQuality]
+    flaws: tuple[Flaw, ...]
+
+
+def read_quality(state: AppState, model: str, version: str, window: str | None = None) -> Quality:
+    """Return what is wrong with the values of a window.
+
+    :raises Unknown: when there is no such model or window, or nothing was evaluated yet.
+    :raises StoreError: when the store does not answer.
+    """
+    chosen = choose(state, model, version, window)
+    one, baseline = chosen.evaluation, chosen.subject.baseline
+    return Quality(
+        model=model,
+        version=version,
+        window=one.window,
+        windows=chosen.windows,
+        start=one.start,
+        end=one.end,
+        n=one.n,
+        extra=one.extra,
+        lost=one.lost,
+        features=one.quality,
+        baseline={} if baseline is None else {c.name: c.quality for c in baseline.columns},
+        flaws=one.flaws,
+    )
