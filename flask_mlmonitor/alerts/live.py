@@ -19,6 +19,11 @@ MINUTE: Final = 60
 """They begin with a whole one: the store's counts are those of minutes."""
 
 
+def span_of(settings: Settings) -> int:
+    """Return how many seconds the last minutes are for others, who scrape now and then."""
+    return max(MINUTE, int(LOOKS * settings.evaluation_interval) // MINUTE * MINUTE)
+
+
 def live_since(now: float, settings: Settings) -> int:
     """Return from when on requests are among those of the last minutes."""
     return int(now - LOOKS * settings.evaluation_interval) // MINUTE * MINUTE
