@@ -63,9 +63,8 @@ class Inbox:
         told = {one["key"]: one for one in list(self.messages)}
         return {key: one for key, one in told.items() if one["action"] == "trigger"}
 
-    @property
     def passing(self) -> bool:
-        """Whether something is open that will be over soon."""
+        """Tell whether something is open that will be over soon."""
         return any(one["family"] in PASSING for one in self.open().values())
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -117,7 +117,7 @@ def play(plan: Plan, flights: pd.DataFrame, server: Server, inbox: Inbox) -> Tal
     with click.progressbar(length=int(plan.seconds), label=label, item_show_func=_text) as bar:
 
         def goes_on(elapsed: float) -> bool:
-            return elapsed < plan.seconds or inbox.passing
+            return elapsed < plan.seconds or inbox.passing()
 
         def show(elapsed: float) -> None:
             day = start + pd.Timedelta(days=elapsed / plan.day_seconds)

@@ -33,13 +33,14 @@ def performance(model: str | None, window: str | None, as_json: bool) -> None:
     except MLMonitorError as error:
         raise click.ClickException(f"The store cannot be read: {error}") from None
     found = {_key(one): one for one in (*latest, *measured)}
-    chosen = [one for one in found.values() if model in (None, one.model)]
-    if window is not None:
-        chosen = [one for one in chosen if one.window == window]
+    chosen = [
+        one for one in found.values() if model in (None, one.model) and window in (None, one.window)
+    ]
     if not chosen:
+        whose = " over ".join(filter(None, (model or "any model", window)))
         raise click.ClickException(
-            f"Nothing is known of {model or 'any model'} yet: wait for the end of the first "
-            "window, or run `flask mlmonitor evaluate`."
+            f"Nothing is known of {whose} yet: wait for the end of the first window, or run "
+            "`flask mlmonitor evaluate`."
         )
     chosen.sort(key=lambda one: (one.model, one.end - one.start, one.version))
     if as_json:

@@ -56,13 +56,6 @@ def timetable(sample: pd.DataFrame) -> list[Flight]:
 
 
 @pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    """Where the alerts arrive."""
-    with Inbox() as inbox:
-        yield inbox
-
-
-@pytest.fixture
 def server(trained: Path, tmp_path: Path, inbox: Inbox) -> Iterator[Server]:
     """The trained service under gunicorn, in a hurry."""
     for name in (MODEL, BASELINE):
