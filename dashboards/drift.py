@@ -75,10 +75,13 @@ def _features() -> Panel:
 
 
 def _statuses() -> Panel:
+    features = latest("ml_data_drift_status", *BY_FEATURE)
+    predictions = latest("ml_prediction_drift_status", *BY_MODEL)
+    named = f'label_replace({predictions}, "feature", "predictions", "", "")'
     return states(
         "Features over time",
-        "Since when which feature has drifted.",
-        Query(latest("ml_data_drift_status", *BY_FEATURE), FEATURE),
+        "Since when which feature has drifted, or the predictions have.",
+        Query(f"{features} or {named}", FEATURE),
         DRIFT,
     )
 

@@ -95,7 +95,46 @@ def alerts() -> str:
             for family in FAMILIES
         ),
     )
-    return f"## Rules\n\n{rules}\n## Families\n\n{families}"
+    return (
+        f"## Rules\n\n{rules}\n## Only in Prometheus\n\n{only_prometheus()}\n"
+        f"## Families\n\n{families}"
+    )
+
+
+def only_prometheus() -> str:
+    """Return the table of the alerts that the app itself does not know."""
+    from flask_mlmonitor.provision.burning import BUDGETS, PAIRS
+    from flask_mlmonitor.provision.signs import FAMILY_OF_SIGNS, SIGNS
+
+    pairs = {
+        level: " or ".join(
+            f"{pair.factor:g} times as fast, within {pair.long} and {pair.short}"
+            for pair in PAIRS
+            if pair.level == level
+        )
+        for level in ("warning", "critical")
+    }
+    signs = (
+        (
+            f"`{sign.alert}`",
+            sign.title,
+            *(_sign(sign.limits.get(level)) for level in ("warning", "critical")),
+            f"`{FAMILY_OF_SIGNS}`",
+        )
+        for sign in SIGNS
+    )
+    budgets = (
+        (
+            f"`{budget.alert}`",
+            f"{budget.title} that burns",
+            *(pairs[level] for level in ("warning", "critical")),
+            f"`{budget.family}`",
+        )
+        for budget in BUDGETS
+    )
+    return table(
+        ("Alert", "What it is about", "Warning", "Critical", "Told under"), (*budgets, *signs)
+    )
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -136,6 +175,10 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "".join(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
     )
+
+
+def _sign(limit: float | None) -> str:
+    return "" if limit is None else "when it is so" if limit == 0 else f"above {limit:.0%}"
 
 
 def _threshold(rule: "Rule", place: int) -> str:

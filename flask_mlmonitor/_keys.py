@@ -249,6 +249,13 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "pagerduty,slack,email",
             "The channels of critical alerts.",
         ),
+        Key(
+            "RUNBOOK_URL",
+            _WEB_URL,
+            None,
+            "Where people read the runbook, for the links of the alerts; by default `/runbook` "
+            "below the URL prefix, without a host.",
+        ),
     ),
     "Channels": (
         _secret("SLACK_WEBHOOK_URL", _WEB_URL, "The incoming webhook of the Slack channel."),

@@ -6,6 +6,7 @@ from flask_mlmonitor._app import AppState, Declaration, load_baseline
 from flask_mlmonitor._checking import check_performance
 from flask_mlmonitor._evaluations import limits_of
 from flask_mlmonitor.clock import as_datetime, now
+from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.stats.evaluation import worst
 from flask_mlmonitor.stats.harm import find_harm, measured_limits
 from flask_mlmonitor.stats.measuring import measure_arrays
@@ -22,7 +23,8 @@ def evaluate_arrays(
 ) -> dict[str, Any]:
     """Measure by scikit-learn, and compare the figures with the limits as they are.
 
-    :raises ConfigError: for an unknown model, or arrays that do not fit together.
+    :raises ConfigError: when it is not clear which model is meant, or for arrays that do not fit
+        together.
     """
     declaration = _declaration(state, model, version)
     baseline = None
@@ -59,5 +61,8 @@ def _declaration(state: AppState, model: str | None, version: str | None) -> Dec
     """Return the model that is meant; of an app with one, that need not be said."""
     if model is not None:
         return state.declaration(model, version)
-    declarations = state.declarations()
+    declarations = [one for one in state.declarations() if version in (None, one.version)]
+    if version is not None and len(declarations) != 1:
+        models = sorted({one.model for one in state.declarations()})
+        raise ConfigError("model", None, f"say whose version {version} it is: one of {models}")
     return declarations[0] if len(declarations) == 1 else None

@@ -96,6 +96,7 @@ class Settings:
     alert_repeat: float
     alert_route_warning: tuple[str, ...]
     alert_route_critical: tuple[str, ...]
+    runbook_url: str | None
     slack_webhook_url: str | None = field(repr=False)
     slack_webhook_url_critical: str | None = field(repr=False)
     pagerduty_routing_key: str | None = field(repr=False)

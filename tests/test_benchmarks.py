@@ -26,6 +26,7 @@ TINY = {
     "flights": "--months 1",
     "inserts": "--rows 20 --rounds 1",
     "journal": "--appends 200 --rounds 1",
+    "judged": "--per-minute 5 --hours 3 --rounds 1",
     "measured": "--rows 200 --hours 3 --rounds 1 --samples 20",
     "outage": "--seconds 2 --rate 40 --workers 2",
     "performance": "--predictions 2000 --rows 2000 --late 50 --hours 7 --rounds 1",

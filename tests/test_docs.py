@@ -272,4 +272,4 @@ def test_the_readme_begins_with_its_two_commands() -> None:
     )[:2]
 
     assert first.endswith("-m example_service")
-    assert second.endswith("-m pytest")
+    assert second.endswith("-m pytest -n auto --dist loadfile")

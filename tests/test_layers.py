@@ -24,6 +24,7 @@ LEVELS = (
     {"_checking"},
     {"_measurements"},
     {"request", "metrics"},
+    {"provision"},
     {"export", "truth", "views"},
     {"web"},
     {"doctor"},

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
+Bad = Literal["warning", "critical"]
 Level = Literal["ok", "warning", "critical"]
 LEVELS: Final[tuple[Level, ...]] = ("ok", "warning", "critical")
 
@@ -28,7 +29,7 @@ class Thresholds(NamedTuple):
 
     def level_of(self, value: float) -> Level:
         """Return past which threshold a figure lies; to lie on one is not past it."""
-        for level, threshold in self._worst_first():
+        for level, threshold in self.worst_first():
             if value < threshold if self.low else value > threshold:
                 return level
         return "ok"
@@ -49,10 +50,11 @@ class Thresholds(NamedTuple):
 
     def of(self, level: Level) -> float:
         """Return the threshold of a level; of "ok" the nearest one."""
-        found = dict(self._worst_first())
+        found: dict[Level, float] = {bad: limit for bad, limit in self.worst_first()}
         return found.get(level, found.get("warning", found.get("critical", 0.0)))
 
-    def _worst_first(self) -> Iterator[tuple[Level, float]]:
+    def worst_first(self) -> Iterator[tuple[Bad, float]]:
+        """Yield the levels that have a threshold, each with it."""
         if self.critical is not None:
             yield "critical", self.critical
         if self.warning is not None:

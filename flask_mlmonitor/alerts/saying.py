@@ -44,7 +44,9 @@ def _share(value: float) -> str:
 UNITS: Final[dict[Unit, Callable[[float], str]]] = {
     "seconds": _seconds,
     "share": _share,
-    "rate": lambda value: f"{value:.3g} requests per second",
+    "rate": lambda value: (
+        f"{value:.3g} requests per second" if value < 1000 else f"{value:.0f} requests per second"
+    ),
     "psi": lambda value: f"{value:.2f}",
     "error": lambda value: f"{value:.4g}",
     "number": lambda value: f"{value:.3g}",

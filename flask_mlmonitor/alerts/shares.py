@@ -4,7 +4,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Final
 
-_Z: Final = NormalDist().inv_cdf(0.975)
+Z: Final = NormalDist().inv_cdf(0.975)
 
 
 def interval(hits: int, n: int) -> tuple[float, float]:
@@ -15,7 +15,7 @@ def interval(hits: int, n: int) -> tuple[float, float]:
 
     :param n: above 0.
     """
-    share, spread = hits / n, _Z * _Z / n
+    share, spread = hits / n, Z * Z / n
     center = share + spread / 2
-    reach = _Z * sqrt(share * (1 - share) / n + spread / n / 4)
+    reach = Z * sqrt(share * (1 - share) / n + spread / n / 4)
     return max(0.0, (center - reach) / (1 + spread)), min(1.0, (center + reach) / (1 + spread))

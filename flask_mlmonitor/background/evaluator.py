@@ -1,49 +1,61 @@
 """From the store's rollups to evaluations: what one run does, in whichever process it runs."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 
 from flask_mlmonitor._parsers import MINUTE, Window
 from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.background.subjects import Subject
-from flask_mlmonitor.background.truths import Revision, Truths
+from flask_mlmonitor.background.truths import Truths
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.judging import Span, unjudged
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.due import Revision, revise
 from flask_mlmonitor.store.levels import ceil, finest, floor
 from flask_mlmonitor.store.results import (
     WindowKey,
     add_evaluations,
     count_lost,
     read_before,
-    revise_evaluations,
 )
-from flask_mlmonitor.store.truth_hours import settle_hours
+
+REVISING: Final = 20.0
+"""Seconds that a run spends on evaluations that are due: what is new must not wait for more."""
 
 
 class Findings(msgspec.Struct, frozen=True):
     """What one run of the evaluator found.
 
     :param evaluations: one for each window that ends now.
-    :param revisions: of the earlier ones, whose windows got ground truth since.
+    :param revisions: of earlier ones, whose windows got ground truth since.
     """
 
     evaluations: list[Evaluation]
     revisions: list[Revision]
 
 
-def run(database: Database, subjects: Sequence[Subject], at: float) -> Findings:
+def run(
+    database: Database, subjects: Sequence[Subject], at: float, *, revising: float = REVISING
+) -> Findings:
     """Evaluate what ends at a moment, and again what got ground truth since.
 
-    Nothing is stored but the sums of hours.
+    Nothing is stored but the sums of hours, and what is due.
 
     :param at: seconds since the epoch; the minute that it lies in counts too.
+    :param revising: seconds after which evaluations that are due are left to the next run.
     :raises StoreUnavailable: when the store does not answer.
     """
-    revisions = [Truths(database, subject).revise() for subject in subjects]
-    return Findings(evaluate(database, subjects, at), revisions)
+    evaluations: list[Evaluation] = []
+    revisions: list[Revision] = []
+    for subject in subjects:
+        truths = Truths(database, subject)
+        truths.prepare()
+        evaluations += _evaluate(database, subject, truths, at)
+        revisions += truths.revise(revising / len(subjects))
+    return Findings(evaluations, revisions)
 
 
 def keep(
@@ -64,9 +76,7 @@ def keep(
     new = add_evaluations(
         database, found.evaluations, epoch=epoch, seconds=seconds, replace=replace, told=told
     )
-    for one in found.revisions:
-        revise_evaluations(database, one.evaluations)
-        settle_hours(database, one.model, one.version, one.changed)
+    revise(database, found.revisions)
     return new
 
 
@@ -76,14 +86,20 @@ def evaluate(database: Database, subjects: Sequence[Subject], at: float) -> list
     :param at: seconds since the epoch; the minute that it lies in counts too.
     :raises StoreUnavailable: when the store does not answer.
     """
-    return [one for subject in subjects for one in _evaluate(database, subject, at)]
+    return [
+        one
+        for subject in subjects
+        for one in _evaluate(database, subject, Truths(database, subject), at)
+    ]
 
 
-def _evaluate(database: Database, subject: Subject, at: float) -> Iterator[Evaluation]:
+def _evaluate(
+    database: Database, subject: Subject, truths: Truths, at: float
+) -> Iterator[Evaluation]:
     # Of long ago only hours or days are left.
     level = finest(ceil(at, MINUTE), now())
     end = ceil(at, MINUTE) if level == MINUTE else floor(at, level)
-    counted, truths, judge = Counted(database, subject), Truths(database, subject), subject.judge
+    counted, judge = Counted(database, subject), subject.judge
     for window in subject.windows:
         if window.seconds is not None and window.seconds < level:
             span = _span(subject, window, end - int(window.seconds), end)

@@ -1,68 +1,64 @@
 """What is known of a model's windows by their ground truth."""
 
-from functools import cached_property
+import time
+from functools import cached_property, lru_cache
 from typing import Final
-
-import msgspec
 
 from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.background.subjects import Subject
+from flask_mlmonitor.clock import now
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.performance import HELD_OPEN, Truth
 from flask_mlmonitor.stats.truth import TruthSums
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.levels import DAY, HOUR, floor
+from flask_mlmonitor.store.due import Revision, find_due, make_due, read_due
+from flask_mlmonitor.store.levels import DAY, HOUR, ceil, finest, floor
 from flask_mlmonitor.store.reading import read_totals
-from flask_mlmonitor.store.results import WindowKey, read_touched
-from flask_mlmonitor.store.truth_hours import changed_hours, refresh_hours
+from flask_mlmonitor.store.truth_hours import refresh_hours
 from flask_mlmonitor.store.truth_windows import TruthWindow, read_truth
 
 HISTORY: Final = 7 * DAY
 """How far back the error stream goes."""
-
-
-class Revision(msgspec.Struct, frozen=True):
-    """What became of one model's earlier windows.
-
-    :param changed: the hours whose ground truth changed, each with its token.
-    :param evaluations: of all windows with such hours, as they are judged now.
-    """
-
-    model: str
-    version: str
-    changed: dict[int, int]
-    evaluations: list[Evaluation]
+_REMEMBERED: Final = 64
+"""Days; of one run, whose windows overlap."""
 
 
 class Truths:
-    """Reads what is known of one model and version by its ground truth."""
+    """Reads what is known of one model and version by its ground truth; for one run."""
 
     def __init__(self, database: Database, subject: Subject) -> None:
         self._database = database
         self._subject = subject
         self._counted = Counted(database, subject)
+        self._day = lru_cache(_REMEMBERED)(lambda day: self._read(day, day + DAY))
+        self._compared = lru_cache(_REMEMBERED)(lambda day: self._day(day).hours)
+        self._numbers = lru_cache(_REMEMBERED)(self._numbers_of)
+        self._history = lru_cache(_REMEMBERED)(self._hours)
+
+    def prepare(self) -> None:
+        """Add up the hours whose ground truth changed, and let their evaluations be due."""
+        one = self._subject
+        make_due(self._database, one.model, one.version)
+        refresh_hours(self._database, one.model, one.version, one.layout)
 
     def of(self, start: int, end: int, sampled: float) -> Truth:
         """Return what is known of a window.
 
         :param sampled: the share of its predictions that are stored.
         """
-        return Truth(self._read(start, end).sums, self._usual, self._hours(end, sampled))
+        return Truth(self._sums(start, end), self._usual, self._history(floor(end, HOUR), sampled))
 
-    def revise(self) -> Revision:
-        """Add up the hours whose ground truth changed, and judge their windows again."""
-        one = self._subject
-        owner = (self._database, one.model, one.version)
-        changed = changed_hours(*owner)
-        refresh_hours(*owner, one.layout)
-        revised = [
-            one.judge.revise(known, self._now_of(known))
-            for window in one.windows
-            for known in read_touched(
-                self._database, WindowKey(one.model, one.version, window.text), changed
-            )
-        ]
-        return Revision(one.model, one.version, changed, revised)
+    def revise(self, seconds: float) -> list[Revision]:
+        """Make evaluations again that are due, the latest first, for so long; one at least."""
+        one, deadline = self._subject, time.monotonic() + seconds
+        made: list[Revision] = []
+        for due in find_due(self._database, one.model, one.version):
+            known = read_due(self._database, one.model, one.version, due)
+            if known is not None:
+                made.append(Revision(one.judge.revise(known, self._now_of(known)), due.number))
+            if time.monotonic() > deadline:
+                break
+        return made
 
     def _now_of(self, known: Evaluation) -> Truth:
         start, end = int(known.start.timestamp()), int(known.end.timestamp())
@@ -75,16 +71,35 @@ class Truths:
         totals = read_totals(self._database)
         return next((one.coverage for one in totals if one[:2] == key), None)
 
-    def _hours(self, end: int, sampled: float) -> list[tuple[int, TruthSums]]:
-        """Return the hours before *end* of which no more ground truth is expected."""
-        stop = floor(end, HOUR)
-        known = self._read(stop - HISTORY, stop).hours
-        if not known:
-            return []
-        rows = self._counted.numbers(known[0][0], stop, HOUR)
+    def _sums(self, start: int, end: int) -> TruthSums:
+        """Return the sums of a window: of its whole days, and of the rest before and after."""
+        first, last = ceil(start, DAY), floor(end, DAY)
+        if first >= last:
+            return self._read(start, end).sums
+        whole = [self._day(day).sums for day in range(first, last, DAY)]
+        for begin, stop in ((start, first), (last, end)):
+            if begin < stop:
+                whole.append(self._read(begin, stop).sums)
+        return TruthSums.sum_of(self._subject.layout, whole)
+
+    def _hours(self, stop: int, sampled: float) -> tuple[tuple[int, TruthSums], ...]:
+        """Return the hours before *stop* of which no more ground truth is expected.
+
+        Of long ago, when nobody knows any more how many predictions an hour had, these are all.
+        """
         least = HELD_OPEN * (self._usual or 0.0) * sampled
-        enough = {row.start: row.n * least for row in rows}
-        return [(hour, sums) for hour, sums in known if sums.n >= enough.get(hour, 0)]
+        return tuple(
+            (hour, sums)
+            for day in range(floor(stop - HISTORY, DAY), stop, DAY)
+            for hour, sums in self._compared(day)
+            if stop - HISTORY <= hour < stop and sums.n >= least * self._numbers(day).get(hour, 0)
+        )
+
+    def _numbers_of(self, day: int) -> dict[int, int]:
+        """Return the predictions of each hour of a day; none where only days are left."""
+        if finest(day, now()) > HOUR:
+            return {}
+        return {one.start: one.n for one in self._counted.numbers(day, day + DAY, HOUR)}
 
     def _read(self, start: int, end: int) -> TruthWindow:
         one = self._subject

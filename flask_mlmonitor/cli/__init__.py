@@ -12,6 +12,8 @@ from flask_mlmonitor.cli import (
     notify,
     performance,
     prune,
+    rules,
+    runbook,
     status,
     worker,
 )
@@ -30,6 +32,8 @@ __all__ = [
     "notify",
     "performance",
     "prune",
+    "rules",
+    "runbook",
     "status",
     "worker",
 ]

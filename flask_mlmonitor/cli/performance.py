@@ -1,8 +1,7 @@
 """``flask mlmonitor performance``."""
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 import msgspec
@@ -11,10 +10,8 @@ from flask_mlmonitor.cli.group import cli, runtime_of_app
 from flask_mlmonitor.cli.tables import print_table
 from flask_mlmonitor.exceptions import MLMonitorError
 from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.harm import ESTIMATED
 from flask_mlmonitor.store.results import read_latest, read_latest_measured
-
-_HEADS: Final = ("model", "version", "window", "until", "predictions", "known", "figure")
-_VALUES: Final = ("measured", "95 %", "estimated", "95 %")
 
 
 @cli.command("performance")
@@ -23,7 +20,8 @@ _VALUES: Final = ("measured", "95 %", "estimated", "95 %")
 def performance(model: str | None, as_json: bool) -> None:
     """Show how well MODEL does, its versions side by side; all models by default.
 
-    Of each window the last one with enough ground truth, or else the last one.
+    Of each window the last one with enough ground truth, or else the last one; in brackets, the
+    95 % interval.
 
     Example: flask --app service mlmonitor performance fraud
     """
@@ -43,31 +41,43 @@ def performance(model: str | None, as_json: bool) -> None:
     chosen.sort(key=lambda one: (one.model, one.end - one.start, one.version))
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(chosen), indent=2))
-    else:
-        print_table((*_HEADS, *_VALUES), [row for one in chosen for row in _rows(one)])
+        return
+    side_by_side: dict[tuple[str, str], list[Evaluation]] = {}
+    for one in chosen:
+        side_by_side.setdefault((one.model, one.window), []).append(one)
+    for (name, window), versions in side_by_side.items():
+        click.echo(f"{name}, {window}")
+        heads = ("", *(f"version {one.version}" for one in versions))
+        print_table(heads, list(_rows(versions)))
 
 
 def _key(one: Evaluation) -> tuple[str, str, str]:
     return one.model, one.version, one.window
 
 
-def _rows(one: Evaluation) -> Iterable[tuple[str, ...]]:
-    known = "-" if one.coverage is None else f"{one.labelled} ({one.coverage:.0%})"
-    heads: tuple[str, ...] = (*_key(one), f"{one.end:%Y-%m-%d %H:%M}", str(one.n), known)
-    for name in {**one.performance, **one.estimated}:
-        yield (
-            *heads,
-            name,
-            *_values(name, one.performance, one.intervals),
-            *_values(name, one.estimated, one.estimated_intervals),
-        )
-        heads = ("",) * len(heads)
+def _rows(versions: Sequence[Evaluation]) -> Iterator[tuple[str, ...]]:
+    yield "until", *(f"{one.end:%Y-%m-%d %H:%M}" for one in versions)
+    yield "predictions", *(str(one.n) for one in versions)
+    yield "with ground truth", *map(_known, versions)
+    for name in {name: None for one in versions for name in {**one.performance, **one.estimated}}:
+        measured = [_value(name, one.performance, one.intervals) for one in versions]
+        estimated = [_value(name, one.estimated, one.estimated_intervals) for one in versions]
+        for title, values in ((name, measured), (f"{ESTIMATED}{name}", estimated)):
+            if any(values):
+                yield title, *values
+    yield "verdict", *(one.verdict.severity for one in versions)
 
 
-def _values(
+def _known(one: Evaluation) -> str:
+    return "" if one.coverage is None else f"{one.labelled} ({one.coverage:.0%})"
+
+
+def _value(
     name: str,
     figures: Mapping[str, float],
     intervals: Mapping[str, tuple[float, float]],
-) -> tuple[str, str]:
-    value = f"{figures[name]:.4g}" if name in figures else "-"
-    return value, "{:.3g} to {:.3g}".format(*intervals[name]) if name in intervals else "-"
+) -> str:
+    if name not in figures:
+        return ""
+    value = f"{figures[name]:.4g}"
+    return value + " ({:.3g} to {:.3g})".format(*intervals[name]) if name in intervals else value

@@ -121,7 +121,8 @@ class ByHand:
             tell; or ``mse``, ``rmse``, ``mae``, ``r2``; with ``n``, ``intervals``, ``per_class``,
             the ``severity`` of the worst figure, the ``alerts`` that it raised or kept, and
             ``timestamp``, aware.
-        :raises ConfigError: for an unknown model, or arrays that do not fit together.
+        :raises ConfigError: when it is not clear which model is meant, or for arrays that do not
+            fit together.
         """
         return evaluate_arrays(
             current_state(),

@@ -32,7 +32,7 @@ ESTIMATED: Final = {
         f"ml_model_estimated_{figure}",
         "gauge",
         _MODEL,
-        f"{text}, as the scores let expect, without any ground truth.",
+        f"{text}, as expected from the scores, without any ground truth.",
     )
     for figure, text in _CLASSIFICATION.items()
 }
@@ -40,8 +40,8 @@ CONCEPT: Final = Metric(
     "ml_concept_drift_status",
     "gauge",
     _MODEL,
-    "0 stable, 1 moderate, 2 significant, -1 not enough data: whether the model errs otherwise "
-    "than its scores let expect.",
+    "0 stable, 1 moderate, 2 significant, -1 not enough data: whether the model errs more or less "
+    "often than its scores say.",
 )
 LABEL_PSI: Final = Metric(
     "ml_label_drift_psi", "gauge", _MODEL, "How far the ground truth moved from the baseline's."
@@ -63,7 +63,7 @@ def measured_samples(one: Evaluation) -> Iterator[tuple[Metric, float]]:
 
 
 def estimated_samples(one: Evaluation) -> Iterator[tuple[Metric, float]]:
-    """Yield what the scores of a window let expect."""
+    """Yield what is expected from the scores of a window."""
     for figure, metric in ESTIMATED.items():
         if figure in one.estimated:
             yield metric, one.estimated[figure]

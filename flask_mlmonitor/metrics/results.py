@@ -16,6 +16,7 @@ from flask_mlmonitor.metrics.table import (
     OUT_OF_RANGE,
     OUTLIERS,
     PREDICTION_PSI,
+    PREDICTION_STATUS,
     PSI,
     UNSEEN,
 )
@@ -46,7 +47,7 @@ def samples_of(
     return samples
 
 
-_MODELS: Final = (DRIFTED, PREDICTION_PSI)
+_MODELS: Final = (DRIFTED, PREDICTION_PSI, PREDICTION_STATUS)
 _FEATURES: Final = (
     *(PSI, CRITICAL_PSI, KS, CHI_SQUARE, DRIFT_STATUS),
     *(MISSING, OUTLIERS, OUT_OF_RANGE, UNSEEN),
@@ -67,8 +68,10 @@ def _longest(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
 def _of_model(one: Evaluation) -> Iterator[tuple[Metric, float]]:
     if one.drift:
         yield DRIFTED, len(one.drifted) / len(one.drift)
-    if one.prediction_drift is not None and one.prediction_drift.psi is not None:
-        yield PREDICTION_PSI, one.prediction_drift.psi.score
+    if one.prediction_drift is not None:
+        yield PREDICTION_STATUS, STATUS[one.prediction_drift.status]
+        if one.prediction_drift.psi is not None:
+            yield PREDICTION_PSI, one.prediction_drift.psi.score
 
 
 def _of_feature(one: Evaluation, name: str) -> Iterator[tuple[Metric, float]]:

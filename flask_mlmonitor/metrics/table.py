@@ -195,6 +195,12 @@ PREDICTION_PSI: Final = Metric(
     _MODEL,
     "How far the predictions moved from the baseline's.",
 )
+PREDICTION_STATUS: Final = Metric(
+    "ml_prediction_drift_status",
+    "gauge",
+    _MODEL,
+    "The same of the predictions: 0 stable, 1 moderate, 2 significant, -1 not enough data.",
+)
 MISSING: Final = Metric(
     "ml_missing_ratio", "gauge", _FEATURE, "The share of predictions without a value."
 )
@@ -257,6 +263,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *(counted.metric for counted in (*COUNTED, *MONITOR_COUNTED)),
     *(LATENCY, DELAY, RATE, COVERAGE, AGE),
     *(PSI, CRITICAL_PSI, KS, CHI_SQUARE, DRIFT_STATUS, DRIFTED, PREDICTION_PSI),
+    PREDICTION_STATUS,
     *(MISSING, OUTLIERS, OUT_OF_RANGE, UNSEEN),
     *performance.METRICS,
     ALERT_ACTIVE,

@@ -112,14 +112,14 @@ def judge_concept(
     expectation = _expectation(window, calibration, baseline, min_samples)
     if expectation is None:
         return None
-    found = expectation.of([window])
+    found = expectation.of((window,))
     if found.n < max(1, min_samples):
         return ConceptDrift(status="not_enough_data", reference=found.reference, n=int(found.n))
-    net = expectation.net([window])
+    net = expectation.net((window,))
     drop = abs(found.gap()) if _side(found, level) * _side(net, level) > 0 else 0.0
-    change = _change(expectation.of([one for _, one in hours]), level, drop_warning)
+    change = _change(expectation.of(tuple(one for _, one in hours)), level, drop_warning)
     if change.recent is not None:
-        later = expectation.net([one for _, one in hours[change.start :]])
+        later = expectation.net(tuple(one for _, one in hours[change.start :]))
         drop = max(drop, -change.recent if _side(later, level) < 0 else 0.0)
     low, high = found.band(level)
     return ConceptDrift(
@@ -143,8 +143,8 @@ class _Expectation(NamedTuple):
     :param net: the same, when the shares of the classes are taken for granted.
     """
 
-    of: Callable[[Sequence[TruthSums]], Mistakes]
-    net: Callable[[Sequence[TruthSums]], Mistakes]
+    of: Callable[[tuple[TruthSums, ...]], Mistakes]
+    net: Callable[[tuple[TruthSums, ...]], Mistakes]
 
 
 def _expectation(
@@ -157,7 +157,7 @@ def _expectation(
         return _Expectation(by_baseline, by_baseline) if known.get("mae") else None
     if calibration is not None and calibration.classes == window.layout.scored:
         own = partial(by_scores, calibration=calibration)
-        if "accuracy" not in known or own([window]).n >= min_samples:
+        if "accuracy" not in known or own((window,)).n >= min_samples:
             return _Expectation(own, partial(by_classes, calibration=calibration))
     by_baseline = partial(by_accuracy, baseline=baseline)
     return _Expectation(by_baseline, by_baseline) if "accuracy" in known else None

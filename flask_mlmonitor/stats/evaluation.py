@@ -90,10 +90,10 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param performance: measured by the ground truth, by name, such as "accuracy" or "rmse".
     :param intervals: the 95 % interval of each figure that has one.
     :param per_class: precision, recall and F1 of each class.
-    :param estimated: what the scores let expect of all predictions, without any ground truth.
+    :param estimated: what is expected from the scores of all predictions, without any ground truth.
     :param estimated_intervals: likewise.
     :param label_drift: the ground truth beside the baseline's target: prior probability shift.
-    :param concept_drift: whether the model errs more than its scores let expect.
+    :param concept_drift: whether the model errs more, or less, than its scores say.
     :param harm: by the figure's name.
     """
 

@@ -123,7 +123,7 @@ class OneVsRest:
         All are weighted by support. How many rows were predicted as a class is known and stays.
         """
         predicted, support = self.hits + self.false, self.hits + self.missed
-        both, values = predicted + support, self._by_scikit_learn()
+        both = predicted + support
         # The ratio of each class, and its slopes per hit and per row of the class.
         ratios = {
             "precision": (_share(self.hits, predicted), _share(1, predicted), 0 * support),
@@ -139,23 +139,9 @@ class OneVsRest:
             ),
         }
         for name, (ratio, per_hit, per_row) in ratios.items():
-            of_missed = (ratio + support * per_row - values[name]) / support.sum()
-            yield name, values[name], of_missed + support * per_hit / support.sum(), of_missed
-
-    def _by_scikit_learn(self) -> dict[str, float]:
-        """Give it three rows per class, of which only this class's label may be set."""
-        from sklearn import metrics
-
-        yes = np.eye(len(self.hits), dtype=int)
-        no = np.zeros_like(yes)
-        found = metrics.precision_recall_fscore_support(
-            np.concatenate([yes, yes, no]),
-            np.concatenate([yes, no, yes]),
-            sample_weight=np.concatenate([self.hits, self.missed, self.false]),
-            average="weighted",
-            zero_division=0,
-        )
-        return dict(zip(("precision", "recall", "f1_score"), map(float, found[:3]), strict=True))
+            value = float(ratio @ support / support.sum())
+            of_missed = (ratio + support * per_row - value) / support.sum()
+            yield name, value, of_missed + support * per_hit / support.sum(), of_missed
 
 
 def figures_of_scores(true: Floats, false: Floats) -> Iterator[Figure]:

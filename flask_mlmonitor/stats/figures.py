@@ -116,17 +116,22 @@ def areas_of(ranking: Ranking) -> list[Area]:
         false, true = ranking.ranks(place)
         if not false.any() or not true.any():
             return []
-        areas.append(Area(_area(false, true), false, true))
+        areas.append(Area(area_under(false, true), false, true))
     return areas
 
 
-def _area(false: Counts, true: Counts) -> float:
-    from sklearn import metrics
+def area_under(false: Counts | Floats, true: Counts | Floats) -> float:
+    """Return the area under the ROC curve; rows at each rank of the probability, ascending.
 
-    labels = np.repeat([0, 1], len(true))
-    ranks, weights = np.tile(np.arange(len(true)), 2), np.concatenate([false, true])
-    met = weights > 0
-    return float(metrics.roc_auc_score(labels[met], ranks[met], sample_weight=weights[met]))
+    >>> area_under(np.array([1, 1]), np.array([0, 2]))
+    0.75
+
+    :param false: rows that are not of the class, one at least; *true* those that are, likewise.
+    """
+    from sklearn.metrics import auc
+
+    x, y = (np.append(0.0, rows[::-1].cumsum() / rows.sum()) for rows in (false, true))
+    return float(auc(x, y))
 
 
 def of_errors(sums: ErrorSums) -> dict[str, float]:

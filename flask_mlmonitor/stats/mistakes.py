@@ -1,6 +1,7 @@
 """What a model got wrong, hour by hour, beside what it was expected to get wrong on these rows."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -56,7 +57,8 @@ class Mistakes(NamedTuple):
         return (-high - 0.5) / self.n, (-low + 0.5) / self.n
 
 
-def by_scores(sums: Sequence[TruthSums], calibration: Calibration) -> Mistakes:
+@lru_cache(maxsize=4)  # windows that end together share their hours
+def by_scores(sums: tuple[TruthSums, ...], calibration: Calibration) -> Mistakes:
     """Expect what the calibrated probabilities of the same rows say.
 
     A row of two classes is right if it is of the class that was predicted; of several classes

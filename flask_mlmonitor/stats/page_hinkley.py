@@ -6,6 +6,7 @@ the change-point from cumulative sum tests", Biometrika 58 (1971).
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -48,6 +49,7 @@ def page_hinkley(excess: Sequence[float], *, most: float = float("inf")) -> list
     return found
 
 
+@lru_cache(maxsize=64)  # windows that end together share their hours
 def threshold(step: Chance, drift: float, *, level: float, shared: float = 0.0) -> float:
     """Return the score that stable data passes once in ``1 / level`` steps.
 

@@ -109,6 +109,15 @@ class Ranking:
         keys = _coarse(self.rows.keys, level - self.level)
         return type(self)(self.classes, level, Sparse.of(keys, self.rows.counts))
 
+    @property
+    def by_cell(self) -> Self | None:
+        """The same rows, with one part for each score cell; ``None`` if that is not much less."""
+        keys = _coarse(self.rows.keys, FINEST - self.level)
+        rows = Sparse.of(keys, self.rows.counts)
+        if 2 * len(rows.keys) > len(self.rows.keys):
+            return None
+        return type(self)(self.classes, FINEST, rows)
+
     def cells(self, place: int) -> Counts:
         """Return the counts of a class by (predicted, true, score cell)."""
         parts, flags, counts = self._of_class(place)

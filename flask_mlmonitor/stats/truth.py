@@ -23,7 +23,7 @@ from flask_mlmonitor.stats.layout import TruthLayout
 from flask_mlmonitor.stats.losses import LossSums
 from flask_mlmonitor.stats.numeric import FEW_VALUES
 from flask_mlmonitor.stats.packing import opened, pieces, sealed
-from flask_mlmonitor.stats.ranking import Ranking, scored
+from flask_mlmonitor.stats.ranking import FINEST, Ranking, scored
 from flask_mlmonitor.stats.scores import Places
 from flask_mlmonitor.stats.sparse import Sparse
 
@@ -68,6 +68,7 @@ class _Packed(msgspec.Struct, array_like=True):
     pairs: tuple[bytes, bytes]
     level: int
     ranks: tuple[bytes, bytes]
+    cells: tuple[bytes, bytes] | None
     losses: LossSums
     errors: ErrorSums
     truths: tuple[bytes, bytes]
@@ -136,18 +137,19 @@ class TruthSums:
     @classmethod
     def add_up(cls, layout: TruthLayout, packed: Iterable[bytes]) -> Self:
         """Add up any number of packed sums; :exc:`ValueError` if one is not of this layout."""
-        total = cls._sum(layout, [])
+        total = cls.sum_of(layout, [])
         for some in pieces(packed):
-            total = cls._sum(layout, [total, *cls._unpack(layout, some)])
+            total = cls.sum_of(layout, [total, *cls.unpack_all(layout, some)])
         return total
 
     def __add__(self, other: Self) -> Self:
-        if self.layout != other.layout:
-            raise ValueError("sums of different layouts do not add")
-        return self._sum(self.layout, [self, other])
+        return self.sum_of(self.layout, [self, other])
 
     @classmethod
-    def _sum(cls, layout: TruthLayout, parts: Sequence[Self]) -> Self:
+    def sum_of(cls, layout: TruthLayout, parts: Sequence[Self]) -> Self:
+        """Return the sum of any number of sums of this layout."""
+        if any(part.layout != layout for part in parts):
+            raise ValueError("sums of different layouts do not add")
         return cls(
             layout,
             Totals(*map(sum, zip(Totals(), *(part.totals for part in parts), strict=True))),
@@ -161,6 +163,7 @@ class TruthSums:
 
     def pack(self) -> bytes:
         """Return the bytes for the store."""
+        cells = self.ranking.by_cell
         data = _encode(
             _Packed(
                 self.totals,
@@ -169,6 +172,7 @@ class TruthSums:
                 self.pairs.pairs.pack(),
                 self.ranking.level,
                 self.ranking.rows.pack(),
+                None if cells is None else cells.rows.pack(),
                 self.losses,
                 self.errors,
                 self.truths.pack(),
@@ -179,16 +183,22 @@ class TruthSums:
     @classmethod
     def unpack(cls, layout: TruthLayout, data: bytes) -> Self:
         """Read what :meth:`pack` wrote; :exc:`ValueError` if damaged or of another layout."""
-        return cls._unpack(layout, [data])[0]
+        return cls.unpack_all(layout, [data])[0]
 
     @classmethod
-    def _unpack(cls, layout: TruthLayout, packed: Iterable[bytes]) -> list[Self]:
+    def unpack_all(
+        cls, layout: TruthLayout, packed: Iterable[bytes], *, by_cell: bool = False
+    ) -> list[Self]:
+        """Read any number of packed sums of this layout, which is quicker than one by one.
+
+        :param by_cell: no finer than score cells where that is less; mistakes need no more.
+        """
         read = [_decode(opened(data, layout.id)) for data in packed]
         scored = len(layout.scored)
         columns = zip(
             read,
             Sparse.unpack([one.pairs for one in read]),
-            Sparse.unpack([one.ranks for one in read]),
+            Sparse.unpack([(by_cell and one.cells) or one.ranks for one in read]),
             Sparse.unpack([one.truths for one in read]),
             strict=True,
         )
@@ -198,7 +208,7 @@ class TruthSums:
                 one.totals,
                 one.delays,
                 Confusion(layout.classes, one.others, pairs),
-                Ranking(scored, one.level, ranks),
+                Ranking(scored, FINEST if by_cell and one.cells else one.level, ranks),
                 one.losses,
                 one.errors,
                 truths,

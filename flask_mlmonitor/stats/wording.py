@@ -32,10 +32,10 @@ def on_performance(found: Evaluation, baseline: Baseline | None, limits: Limits)
         yield _measured(found, was, limits)
     if found.estimated:
         yield _estimated(found, was)
-    if has_drifted(found.label_drift):
-        yield "The ground truth is distributed otherwise than in the baseline."
+    if found.label_drift is not None and has_drifted(found.label_drift):
+        yield f"The ground truth drifted (PSI {float(found.label_drift.psi or 0):.2f})."
     if found.concept_drift is not None and found.concept_drift.status in _CONCEPT:
-        yield _concept(found.concept_drift)
+        yield _concept(found.concept_drift, "mae" in found.performance)
     moved = found.drifted or has_drifted(found.prediction_drift)
     if moved and not found.harm and knows_harm(found, baseline):
         yield "No harm to the model is seen."
@@ -44,29 +44,32 @@ def on_performance(found: Evaluation, baseline: Baseline | None, limits: Limits)
 _CONCEPT: Final = ("moderate", "significant")
 
 
-def _concept(one: ConceptDrift) -> str:
-    gap = one.recent if one.worse and one.recent is not None else one.gap
-    than = "the scores let expect" if one.reference == "estimate" else "in the baseline"
-    since = "" if one.since is None else f", since {one.since:%Y-%m-%d %H:%M} UTC"
-    words = f"{abs(gap or 0):.2g} {'worse' if one.worse else 'better'} than {than}{since}"
-    return f"Concept drift: the model does {words}."
+def _concept(one: ConceptDrift, regression: bool) -> str:
+    recent = one.worse and one.recent is not None
+    gap = abs((one.recent if recent else one.gap) or 0)
+    since = f" since {one.since:%Y-%m-%d %H:%M} UTC" if recent and one.since else ""
+    if regression:
+        more = "larger" if one.worse else "smaller"
+        return f"Concept drift: errors are {gap:.0%} {more} than the baseline's{since}."
+    than = "its scores promise" if one.reference == "estimate" else "the baseline's"
+    more = "lower" if one.worse else "higher"
+    return f"Concept drift: accuracy is {gap:.2g} {more} than {than}{since}."
 
 
 def _measured(found: Evaluation, was: Mapping[str, float], limits: Limits) -> str:
-    known = f"the ground truth of {found.labelled} predictions"
+    known = f"By the ground truth of {found.labelled} predictions"
     if found.coverage is not None:
         known += f" ({found.coverage:.0%})"
-    figures = _figures(found, found.performance, found.intervals, was, "")
     if found.labelled < limits.min_samples:
-        return f"By {known}, too few to judge, {figures}."
-    if found.open:
-        return f"By {known}, with more to come, {figures}."
-    return f"By {known}, {figures}."
+        known += ", too few to judge"
+    elif found.open:
+        known += ", with more to come"
+    return f"{known}: {_figures(found, found.performance, found.intervals, was, '')}."
 
 
 def _estimated(found: Evaluation, was: Mapping[str, float]) -> str:
     words = _figures(found, found.estimated, found.estimated_intervals, was, ESTIMATED)
-    return f"By the scores alone, {words}."
+    return f"By the scores alone: {words}."
 
 
 def _figures(
@@ -85,9 +88,16 @@ def _figures(
             low, high = intervals[name]
             part += f" ({low:.3g} to {high:.3g})"
         if name in was:
-            part += f", {was[name]:.3g} in the baseline"
+            part += f", {_change(figures[name], was[name], intervals.get(name))}"
         harm = found.harm.get(f"{prefix}{name}")
         if harm is not None:
             part += f": {harm.severity}"
         parts.append(part)
     return "; ".join(parts)
+
+
+def _change(value: float, was: float, interval: tuple[float, float] | None) -> str:
+    """Say how far a figure is from the baseline's, if that may be more than chance."""
+    if interval is not None and interval[0] <= was <= interval[1]:
+        return f"unchanged from {was:.3g}"
+    return f"{'up' if value > was else 'down'} {abs(value - was):.2g} from {was:.3g}"

@@ -1,8 +1,6 @@
 """Evaluations and their history."""
 
-from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from math import inf
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,7 +21,6 @@ from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_into
-from flask_mlmonitor.store.levels import HOUR
 
 _decode = msgspec.json.Decoder(Evaluation).decode
 
@@ -83,37 +80,6 @@ def add_evaluations(
             for one in evaluations:
                 connection.execute(delete(tables.evaluations).where(*_same(one)))
         return [one for one in evaluations if _add(connection, one, epoch, seconds, told)]
-
-
-def revise_evaluations(database: Database, evaluations: Sequence[Evaluation]) -> None:
-    """Put evaluations in the place of those of the same windows, which say when they were made.
-
-    What is not stored any more stays away.
-
-    :raises StoreUnavailable: when the store does not answer.
-    """
-    with database.writing() as connection:
-        for one in evaluations:
-            connection.execute(update(tables.evaluations).where(*_same(one)), _judgement(one))
-
-
-def read_touched(database: Database, key: WindowKey, hours: Collection[int]) -> list[Evaluation]:
-    """Return the evaluations of a window that contain some of these hours, the oldest first.
-
-    :raises StoreUnavailable: when the store does not answer.
-    """
-    if not hours:
-        return []
-    ascending = sorted(hours)
-    table = tables.evaluations.c
-    query = (
-        select(table.start, table.end, table.result)
-        .where(*_of(key), table.end > ascending[0], table.start < ascending[-1] + HOUR)
-        .order_by(table.end)
-    )
-    with database.reading() as connection:
-        rows = connection.execute(query).all()
-    return [_decode(text) for start, end, text in rows if _next(ascending, start - HOUR) < end]
 
 
 def last_end(database: Database, models: Collection[tuple[str, str]]) -> float:
@@ -223,6 +189,20 @@ def count_lost(database: Database, start: float, end: float) -> int:
         return int(connection.execute(_LOST, {"since": start, "before": end}).scalar() or 0)
 
 
+def columns_of(one: Evaluation) -> dict[str, Any]:
+    """Return the columns that may become others when a window is judged again."""
+    return {
+        "start": one.start.timestamp(),
+        "n": one.n,
+        "status": one.status,
+        "severity": one.verdict.severity,
+        "measured": int(one.measured),
+        "told": 0,
+        "due": 0,
+        "result": msgspec.json.encode(one).decode(),
+    }
+
+
 def _last(database: Database, condition: ColumnElement[bool]) -> list[Evaluation]:
     table = tables.evaluations
     key = (table.c.model, table.c.version, table.c.window)
@@ -249,29 +229,10 @@ def _same(one: Evaluation) -> list[Any]:
     return [*_of(key), tables.evaluations.c.end == one.end.timestamp()]
 
 
-def _next(ascending: Sequence[int], after: float) -> float:
-    """Return the first number that is greater than *after*; infinity if none."""
-    place = bisect_right(ascending, after)
-    return ascending[place] if place < len(ascending) else inf
-
-
 def _add(connection: Connection, one: Evaluation, epoch: int, seconds: float, told: bool) -> bool:
     table = tables.evaluations
     statement = insert_into(connection, table).on_conflict_do_nothing().returning(table.c.n)
     key = {"model": one.model, "version": one.version, "window": one.window}
     values = {**key, "end": one.end.timestamp(), "epoch": epoch, "seconds": seconds}
-    added = connection.execute(statement, values | _judgement(one) | {"told": int(told)})
+    added = connection.execute(statement, values | columns_of(one) | {"told": int(told)})
     return added.first() is not None
-
-
-def _judgement(one: Evaluation) -> dict[str, Any]:
-    """Return what may become another when a window is judged again."""
-    return {
-        "start": one.start.timestamp(),
-        "n": one.n,
-        "status": one.status,
-        "severity": one.verdict.severity,
-        "measured": int(one.measured),
-        "told": 0,
-        "result": msgspec.json.encode(one).decode(),
-    }

@@ -231,6 +231,7 @@ evaluations: Final = Table(
     Column("seconds", Float, nullable=False),
     Column("measured", Integer, nullable=False),
     Column("told", Integer, nullable=False),
+    Column("due", BigInteger, nullable=False),
     Column("result", Text, nullable=False),
     PrimaryKeyConstraint("model", "version", "window", "end"),
 )
@@ -238,7 +239,8 @@ evaluations: Final = Table(
 
 *epoch* is that of the lease, 0 for what was evaluated by hand; *seconds* is how long the whole run
 took; *measured* is 1 where enough ground truth was known to measure the performance; *told* is 0
-until alerts were decided upon by it as it is.
+until alerts were decided upon by it as it is; *due* is 0, or a number of its own since ground truth
+came that this result does not know.
 """
 
 event.listen(
@@ -254,6 +256,13 @@ event.listen(
     "after_create",
     DDL(  # type: ignore[no-untyped-call]
         'CREATE INDEX evaluations_untold ON evaluations (model, version, "end") WHERE told = 0'
+    ),
+)
+event.listen(
+    evaluations,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        'CREATE INDEX evaluations_due ON evaluations (model, version, "end") WHERE due > 0'
     ),
 )
 

@@ -82,15 +82,13 @@ def changed_hours(database: Database, model: str, version: str) -> dict[int, int
     return {hour: token for hour, token in rows}
 
 
-def settle_hours(database: Database, model: str, version: str, judged: Mapping[int, int]) -> None:
-    """Note that what :func:`changed_hours` returned was judged; what changed since stays changed.
-
-    :raises StoreUnavailable: when the store does not answer.
-    """
+def settle_hours(
+    connection: Connection, model: str, version: str, judged: Mapping[int, int]
+) -> None:
+    """Note that what :func:`changed_hours` returned is seen to; what changed since stays so."""
     values = [{"m": model, "v": version, "h": hour, "t": judged[hour]} for hour in sorted(judged)]
     if values:
-        with database.writing() as connection:
-            connection.execute(_SAME.values(judged=bindparam("t")), values)
+        connection.execute(_SAME.values(judged=bindparam("t")), values)
 
 
 def refresh_hours(

@@ -45,10 +45,12 @@ class TruthWindow:
     packed: tuple[tuple[int, bytes], ...]
     left_out: tuple[int, ...] = ()
 
-    @cached_property
+    @property
     def hours(self) -> tuple[tuple[int, TruthSums], ...]:
-        """Each hour with ground truth, and the sums of what of it lies in the window."""
-        return tuple((hour, TruthSums.unpack(self.layout, sums)) for hour, sums in self.packed)
+        """Each hour with ground truth, and the sums of what of it lies in the window, by cell."""
+        packed = [sums for _, sums in self.packed]
+        sums = TruthSums.unpack_all(self.layout, packed, by_cell=True)
+        return tuple(zip((hour for hour, _ in self.packed), sums, strict=True))
 
     @cached_property
     def sums(self) -> TruthSums:

@@ -14,6 +14,7 @@ from flask_mlmonitor.web.api import add_api
 from flask_mlmonitor.web.authorization import change_refusal, metrics_refusal, refusal
 from flask_mlmonitor.web.health import find_problems
 from flask_mlmonitor.web.problems import problem
+from flask_mlmonitor.web.runbook import get_runbook
 from flask_mlmonitor.web.truth import CSV, NDJSON, post_ground_truth
 
 _METRICS: Final = "mlmonitor.metrics"
@@ -33,6 +34,7 @@ def add_routes(app: Flask, settings: Settings) -> None:
     blueprint.after_request(_keep_to_yourself)
     blueprint.add_url_rule("/ground-truth", "ground_truth", _ground_truth, methods=["POST"])
     blueprint.add_url_rule("/health", "health", _health)
+    blueprint.add_url_rule("/runbook", "runbook", get_runbook)
     add_api(blueprint)
     app.register_blueprint(blueprint)
     if settings.metrics_path is not None:

@@ -104,10 +104,10 @@ def _stored(month: Month, folder: Path) -> Job:
     database = open_store(url)
     month.store(database, end, days=7, minutes=1500)
     database.close()
-    return Job(url, end, (_subject(month),))
+    return Job(url, end, (subject_of(month),))
 
 
-def _subject(month: Month) -> Subject:
+def subject_of(month: Month) -> Subject:
     """Return a model whose training data was a fabricated day."""
     binning, day = month.binning, Rollup.unpack(month.binning, month.days[0])
     columns = tuple(

@@ -2,7 +2,8 @@
 
 Every flight is predicted as it leaves, by a service under gunicorn; how it ended is told hours
 later, when it has landed. At the end of each month the last 30 days are judged: what the ground
-truth says, and what the scores alone had said.
+truth says, and what the scores alone had said. Of the last day of each month some flights are in
+the air then: it is shown once as it was judged at its end, and once as it is in the end.
 
 ``python -m tests.benchmarks.year``
 """
@@ -12,16 +13,22 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
+import msgspec
 import pandas as pd
 
 from example_service.data import read_flights, rows
 from example_service.training import build_baseline, fit, training_flights
+from flask_mlmonitor.store.results import WindowKey, read_history
+from flask_mlmonitor.store.urls import open_store
 from tests.benchmarks.measuring import machine, print_table
+from tests.benchmarks.year_service import MODEL
 from tests.server.serving import HOST, ROOT, Server, environment
 
 APP: Final = "tests.benchmarks.year_service"
@@ -33,6 +40,12 @@ SETTINGS: Final = {
     "MLMONITOR_API_TOKEN": "year",
 }
 FLASK: Final = (sys.executable, "-m", "flask", "--app", APP)
+_HEADS: Final = (
+    *("until", "flights", "truth of", "accuracy", "estimated", "F1", "estimated F1"),
+    *("concept drift", "harm", "drifted", "verdict"),
+)
+
+Evaluations = dict[str, dict[str, Any]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,8 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = flights.sample(frac=options.share, random_state=1).sort_values("departure")
         chosen = chosen.assign(id=[f"flight-{place}" for place in range(len(chosen))])
         found = list(_year(folder, chosen, options.months))
-    heads = ("until", "flights", "truth of", "accuracy", "estimated", "F1", "estimated F1")
-    print_table("30 days", (*heads, "concept drift", "verdict"), found)
+        in_the_end = _in_the_end(folder)
+    print_table("30 days", _HEADS, [_row(one["30d"]) for one in found])
+    heads = ("until", "flights", "truth of", "accuracy", "F1", "in the end", "accuracy", "F1")
+    days = [(*_of_day(one["1d"]), *_of_day(in_the_end[one["1d"]["end"]])[2:]) for one in found]
+    print_table("the last day", heads, days)
     return 0
 
 
@@ -61,7 +77,8 @@ def _train(flights: pd.DataFrame, folder: Path) -> None:
     build_baseline(known).save(folder / "baseline.json")
 
 
-def _year(folder: Path, flights: pd.DataFrame, months: int) -> Iterator[tuple[Any, ...]]:
+def _year(folder: Path, flights: pd.DataFrame, months: int) -> Iterator[Evaluations]:
+    """Yield what was judged at the end of each month, by window."""
     command = [sys.executable, "-m", "gunicorn", f"{APP}:create_app()", "--no-control-socket"]
     command += ["--bind", "fd://{}", "--workers", "2", "--worker-tmp-dir", str(folder)]
     untold = flights.iloc[:0]
@@ -77,7 +94,10 @@ def _year(folder: Path, flights: pd.DataFrame, months: int) -> Iterator[tuple[An
                 told = untold["known"] <= step + STEP
                 _tell(server.port, untold[told])
                 untold = untold[~told]
-            yield _row(folder, end)
+            _wait(server.port)
+            yield _evaluate(folder, end)
+        _tell(server.port, untold)
+        _evaluate(folder, end + STEP)
 
 
 def _month(number: int) -> pd.Timestamp:
@@ -109,27 +129,56 @@ def _send(port: int, path: str, items: Sequence[Any]) -> None:
             raise AssertionError(told["invalid"][:3])
 
 
-def _row(folder: Path, end: pd.Timestamp) -> tuple[Any, ...]:
+def _wait(port: int) -> None:
+    """Return when all predictions are stored: a month of them came in a minute."""
+    while not _is_drained(port):
+        time.sleep(0.2)
+
+
+def _is_drained(port: int) -> bool:
+    with urlopen(f"http://{HOST}:{port}/metrics") as answer:
+        return b"\nmlmonitor_drain_lag_seconds 0.0\n" in answer.read()
+
+
+def _evaluate(folder: Path, end: pd.Timestamp) -> Evaluations:
     command = [*FLASK, "mlmonitor", "evaluate", "--json", "--at", f"{end:%Y-%m-%dT%H:%M}"]
     done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment(folder, SETTINGS),
-        capture_output=True,
-        text=True,
-        check=True,
+        command, cwd=ROOT, env=environment(folder, SETTINGS), stdout=subprocess.PIPE, check=True
     )
-    one = {found["window"]: found for found in json.loads(done.stdout)}["30d"]
-    concept = one.get("concept_drift") or {}
+    return {one["window"]: one for one in json.loads(done.stdout)}
+
+
+def _in_the_end(folder: Path) -> Evaluations:
+    """Return what the store says at last of each day that was judged, by its end."""
+    database = open_store(f"sqlite:///{folder / 'mlmonitor.sqlite3'}")
+    found = read_history(database, WindowKey(MODEL, "1", "1d"), start=0, end=inf)
+    database.close()
+    days = msgspec.to_builtins(found)
+    return {one["end"]: one for one in days}
+
+
+def _row(one: dict[str, Any]) -> tuple[Any, ...]:
+    concept, harm = one.get("concept_drift") or {}, one.get("harm", {})
     return (
-        f"{end:%Y-%m-%d}",
+        one["end"][:10],
         one["n"],
-        f"{one.get('coverage') or 0:.1%}",
+        _coverage(one),
         *(_figure(one, kind, "accuracy") for kind in ("performance", "estimated")),
         *(_figure(one, kind, "f1_score") for kind in ("performance", "estimated")),
         concept.get("status", "-"),
+        " ".join(harm) or "none",
+        len(one.get("since", {})),
         one["verdict"]["severity"],
     )
+
+
+def _of_day(one: dict[str, Any]) -> tuple[Any, ...]:
+    figures = [_figure(one, "performance", name) for name in ("accuracy", "f1_score")]
+    return (one["end"][:10], one["n"], _coverage(one), *figures)
+
+
+def _coverage(one: dict[str, Any]) -> str:
+    return f"{one.get('coverage') or 0:.1%}"
 
 
 def _figure(one: dict[str, Any], kind: str, name: str) -> str:

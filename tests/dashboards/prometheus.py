@@ -1,7 +1,6 @@
 """A real Prometheus that scrapes one app, as a context manager."""
 
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -12,11 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tests.missing import missing
+from tests.prometheuses import program
 
 SECONDS: Final = 20.0
 CONFIG: Final = """
 global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: [%s]
 scrape_configs:
 - job_name: models
   static_configs: [{targets: ["127.0.0.1:%d"]}]
@@ -27,20 +27,18 @@ class PrometheusServer:
     """The server.
 
     :param port: where the app listens.
+    :param rules: its rules.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
-        program = shutil.which("prometheus")
-        if program is None:
-            missing("install Prometheus: apt-get install prometheus")
+    def __init__(self, folder: Path, port: int, rules: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.url = f"http://127.0.0.1:{probe.getsockname()[1]}"
         folder.mkdir()
         config = folder / "prometheus.yml"
-        config.write_text(CONFIG % port, encoding="utf-8")
+        config.write_text(CONFIG % (rules, port), encoding="utf-8")
         self._log = folder / "log"
         self._command = [
-            program,
+            program("prometheus"),
             f"--config.file={config}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address={self.url.removeprefix('http://')}",

@@ -1,6 +1,7 @@
 """A small service for tests that need real servers.
 
-Its instance folder is ``$SERVICE_FOLDER``; a ``baseline.json`` in there is its model's baseline.
+Its instance folder is ``$SERVICE_FOLDER``; a ``baseline.json`` in there is its model's baseline, a
+``churn.json`` that of a model that answers with the chances it is sent.
 """
 
 import os
@@ -22,7 +23,7 @@ HEAVY = ("scipy", "pandas", "sklearn")
 def create_app() -> Flask:
     """Make the service; each answer names the process it comes from."""
     folder = Path(os.environ["SERVICE_FOLDER"]).absolute()
-    baseline = folder / "baseline.json"
+    baseline, churned = folder / "baseline.json", folder / "churn.json"
     app = Flask(__name__, instance_path=str(folder))
     app.config.from_prefixed_env()
     monitor = MLMonitor(app)
@@ -31,6 +32,12 @@ def create_app() -> Flask:
     @monitor.prediction("fraud", version="2", baseline=baseline if baseline.exists() else None)
     def predict() -> dict[str, object]:
         return {"prediction": True, "probability": 0.75}
+
+    @app.post("/churn")
+    @monitor.prediction("churn", baseline=churned if churned.exists() else None)
+    def churn() -> dict[str, object]:
+        chances = [customer["chance"] for customer in request.get_json()]
+        return {"predictions": [chance > 0.5 for chance in chances], "probabilities": chances}
 
     @app.post("/late/<float:seconds>")
     @monitor.prediction("late", timeout=0.4, fallback=lambda seconds: {"prediction": seconds})

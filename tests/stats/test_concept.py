@@ -253,7 +253,7 @@ def test_hourly_mistakes_are_those_of_the_rows() -> None:
     calibration = Calibration.of(world.baseline)
     assert calibration is not None
     drawn = [world.drawn(rows) for rows in (300, 0, 50)]
-    hours = [
+    hours = tuple(
         TruthSums.of(
             world.layout,
             [
@@ -262,7 +262,7 @@ def test_hourly_mistakes_are_those_of_the_rows() -> None:
             ],
         )
         for columns in drawn
-    ]
+    )
 
     found = by_scores(hours, calibration)
 
@@ -428,8 +428,26 @@ def test_the_band_is_left_as_often_as_its_level_says() -> None:
         calibration = Calibration.of(world.baseline)
         assert calibration is not None
         for _ in range(20):
-            found = by_scores([world.hour(int(rng.integers(200, 600)))], calibration)
+            found = by_scores((world.hour(int(rng.integers(200, 600))),), calibration)
             low, high = found.band(0.1)
             outside += not low <= found.gap() <= high
 
     assert outside / 400 < 0.13
+
+
+def test_score_cells_tell_as_much_as_the_finest_probabilities() -> None:
+    """Of many rows the hours are read by cell: fewer numbers, the same mistakes."""
+    world = World(18)
+    calibration = Calibration.of(world.baseline)
+    assert calibration is not None
+    packed = [world.hour(rows).pack() for rows in (20, 5000)]
+    fine = TruthSums.unpack_all(world.layout, packed)
+    cells = TruthSums.unpack_all(world.layout, packed, by_cell=True)
+
+    few, many = zip(fine, cells, strict=True)
+    assert len(few[0].ranking.rows.keys) == len(few[1].ranking.rows.keys)
+    assert len(many[0].ranking.rows.keys) > 2 * len(many[1].ranking.rows.keys)
+    for judged in (by_scores, by_classes):
+        one, other = (judged(tuple(sums), calibration) for sums in (fine, cells))
+        for name in ("rows", "wrong", "expected", "chance", "shared"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-9)

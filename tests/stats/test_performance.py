@@ -1,5 +1,6 @@
 """What a window says of the model's performance: few labels, late ones, estimates, and harm."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_all_is_known_and_well() -> None:
     assert found.estimated["accuracy"] == pytest.approx(found.performance["accuracy"], abs=0.03)
     assert found.harm == {}
     assert found.verdict.severity == "ok"
-    assert f"By the ground truth of {N} predictions (100%), accuracy " in found.verdict.text
+    assert f"By the ground truth of {N} predictions (100%): accuracy " in found.verdict.text
 
 
 def test_a_model_that_is_wrong_is_critical() -> None:
@@ -100,7 +101,11 @@ def test_a_model_that_is_wrong_is_critical() -> None:
     assert found.harm["accuracy"].severity == "critical"
     assert "estimated_accuracy" not in found.harm
     assert found.verdict.severity == "critical"
-    assert " in the baseline: critical" in found.verdict.text
+    words = r"Concept drift: accuracy is 0\.\d+ lower than its scores promise\."
+    assert re.search(words, found.verdict.text)
+    assert re.search(
+        r"accuracy 0\.\d+ \(.*\), down 0\.\d+ from 0\.\d+: critical;", found.verdict.text
+    )
 
 
 def test_twelve_labels_raise_no_alarm() -> None:
@@ -113,7 +118,7 @@ def test_twelve_labels_raise_no_alarm() -> None:
     assert not found.measured
     assert found.harm == {}
     assert found.verdict.severity == "ok"
-    assert "By the ground truth of 12 predictions (1%), too few to judge, " in found.verdict.text
+    assert "By the ground truth of 12 predictions (1%), too few to judge: " in found.verdict.text
 
 
 def test_a_window_is_open_while_its_truth_still_comes() -> None:
@@ -124,7 +129,7 @@ def test_a_window_is_open_while_its_truth_still_comes() -> None:
 
     assert judged(some, early).open
     assert judged(some, early).harm == {}
-    assert ", with more to come, " in judged(some, early).verdict.text
+    assert ", with more to come: " in judged(some, early).verdict.text
     assert judged(some, late).harm["accuracy"].severity == "critical"
 
 
@@ -205,6 +210,9 @@ def test_a_regression_is_compared_with_its_baseline() -> None:
     assert found(1.0).harm == {}
     assert {one.severity for one in found(1.5).harm.values()} == {"critical"}
     assert found(1.5).harm.keys() == {"rmse", "mae"}
+    assert re.search(r"; MAE .*, up 0\.\d+ from 0\.\d+: critical\.", found(1.5).verdict.text)
+    words = r"Concept drift: errors are \d\d% larger than the baseline's\."
+    assert re.search(words, found(1.5).verdict.text)
     assert found(1.5).estimated == {}
 
 
@@ -226,7 +234,7 @@ def test_the_truth_itself_may_shift() -> None:
 
     assert found.label_drift is not None
     assert found.label_drift.status in ("moderate", "significant")
-    assert "The ground truth is distributed otherwise" in found.verdict.text
+    assert re.search(r"The ground truth drifted \(PSI 0\.\d\d\)\.", found.verdict.text)
 
 
 def test_an_incomplete_window_is_never_more_than_an_information() -> None:

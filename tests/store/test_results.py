@@ -25,8 +25,6 @@ from flask_mlmonitor.store.results import (
     read_last_run,
     read_latest,
     read_latest_measured,
-    read_touched,
-    revise_evaluations,
 )
 from tests.store.batches import batch
 
@@ -105,40 +103,15 @@ def test_the_latest_that_is_measured(database: Database) -> None:
     assert sorted(read_latest_measured(database), key=repr) == sorted(measured, key=repr)
 
 
-def test_a_window_is_judged_again(database: Database) -> None:
-    """Its result is another, and it is still known who judged it first; others stay as they are."""
-    add_evaluations(database, [evaluation(), evaluation(1)], epoch=4, seconds=1.5)
-    new = evaluation(
-        n=7, performance={"accuracy": 0.9}, measured=True, verdict=Verdict("critical", "It fails.")
-    )
-    revise_evaluations(database, [new, evaluation(2)])
+def test_who_made_an_evaluation_and_how_it_ended_can_be_queried(database: Database) -> None:
+    """Beside its result."""
+    new = evaluation(n=7, verdict=Verdict("critical", "It fails."))
+    add_evaluations(database, [new, evaluation(1)], epoch=4, seconds=1.5)
 
-    end = NOON.timestamp()
-    assert read_history(database, KEY, start=0, end=end + 7200) == [new, evaluation(1)]
-    assert read_latest_measured(database) == [new]
-    assert last_end(database, [("fraud", "2")]) == end + 3600
     with database.reading() as connection:
         row = connection.execute(select(tables.evaluations).order_by("end")).first()
     assert row is not None
     assert (row.severity, row.n, row.epoch, row.seconds) == ("critical", 7, 4, 1.5)
-
-
-@pytest.mark.parametrize(
-    ("hours", "ends"),
-    [((), []), ((-3,), []), ((-1,), [0.5]), ((0,), [0.5, 1.5]), ((-1, 2), [0.5, 2.5]), ((3,), [])],
-)
-def test_the_windows_that_hold_an_hour(
-    database: Database, hours: tuple[int, ...], ends: list[float]
-) -> None:
-    """Also those that hold a part of it; none of another length, model or version."""
-    halves = [NOON + timedelta(hours=half + 0.5) for half in range(3)]
-    stored = [evaluation(start=end - timedelta(hours=1), end=end) for end in halves]
-    strange = [evaluation(window="6h"), evaluation(model="churn"), evaluation(version="3")]
-    add_evaluations(database, [*stored, *strange])
-    noon = int(NOON.timestamp())
-
-    found = read_touched(database, KEY, [noon + 3600 * hour for hour in hours])
-    assert [one.end.timestamp() for one in found] == [noon + 3600 * end for end in ends]
 
 
 def test_history(database: Database) -> None:

@@ -49,7 +49,9 @@ def changed(database: Database) -> list[int]:
 
 def settle(database: Database) -> None:
     """Note that all changes were judged."""
-    settle_hours(database, *MODEL, changed_hours(database, *MODEL))
+    judged = changed_hours(database, *MODEL)
+    with database.writing() as connection:
+        settle_hours(connection, *MODEL, judged)
 
 
 def prune(database: Database, before: float) -> None:
@@ -143,7 +145,8 @@ def test_what_changed_is_known_until_it_is_judged(database: Database) -> None:
 
     judged = changed_hours(database, *MODEL)
     tell(database, {"c1": 1})
-    settle_hours(database, *MODEL, judged)
+    with database.writing() as connection:
+        settle_hours(connection, *MODEL, judged)
     assert changed(database) == [2]
     settle(database)
     assert changed(database) == []

@@ -99,7 +99,8 @@ def test_judged_while_more_truth_comes(filled: str) -> None:
     with closing(database):
         judged = changed_hours(database, *MODEL)
         tell(database, {KEYS[0]: 0})
-        settle_hours(database, *MODEL, judged)
+        with database.writing() as connection:
+            settle_hours(connection, *MODEL, judged)
         assert list(changed_hours(database, *MODEL)) == [FIRST]
 
 
