@@ -57,7 +57,7 @@ def quantile(share: float, histogram: str, *by: str) -> str:
 
 
 def age(name: str, *by: str) -> str:
-    """Return how long ago a time was; one that is still to come, as of a minute that lasts, is now."""
+    """Return how long ago a time was; the end of a minute that still lasts is now."""
     return f"clamp_min(time() - {latest(name, *by)}, 0)"
 
 
