@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState
@@ -30,8 +30,8 @@ from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import MONITOR, NotificationCounters, RetrainingCounters
 from flask_mlmonitor.counters.slots import read_slots
-from flask_mlmonitor.exceptions import one_of
 from flask_mlmonitor.store.alerting import Post, read_heard
+from flask_mlmonitor.store.levels import DAY
 from flask_mlmonitor.store.outbox import add_messages
 
 RETRAINING: Final = "retraining"
@@ -70,13 +70,14 @@ def tell_decided(state: AppState, decision: Decision) -> None:
 
 
 def _watch_of(state: AppState, runtime: Runtime) -> Watch:
-    counters = NotificationCounters(runtime.slot, state.channels)
+    channels = {**state.channels, **_retraining_channel(state)}
+    counters = NotificationCounters(runtime.slot, channels)
     feed = state.channels.get("alertmanager")
     on_fault = partial(runtime.faults.happened, "background")
     delivery = Delivery(
         state.name,
         runtime.database,
-        {**state.channels, **_retraining_channel(state)},
+        channels,
         count=counters.came,
         on_fault=on_fault,
         feed=Feed(feed, partial(_fed, state, runtime)) if isinstance(feed, Alertmanager) else None,
@@ -106,20 +107,16 @@ def _watch_of(state: AppState, runtime: Runtime) -> Watch:
 def _channels_for(state: AppState, notification: Notification) -> tuple[str, ...]:
     settings = state.settings.for_model(notification.model)
     channels = routed(notification, route_of(notification, settings), state.channels)
-    if channels == (LOG,) and (keys := keys_to_set(settings, state.channels)):
-        state.built(_Unheard(keys), _say_unheard)
+    if channels == (LOG,) and notification.severity != "info":
+        with state.runtime.faults.guard("background"):
+            _say_that_nobody_is_told(state.runtime, keys_to_set(settings, state.channels))
     return channels
 
 
-class _Unheard(NamedTuple):
-    """That alerts of a model go to the log alone: said once in a process."""
-
-    keys: tuple[str, ...]
-
-
-def _say_unheard(_state: AppState, unheard: _Unheard) -> _Unheard:
-    LOGGER.warning("Nobody but the log is told of alerts: set %s.", one_of(unheard.keys))
-    return unheard
+def _say_that_nobody_is_told(runtime: Runtime, missing: Sequence[str]) -> None:
+    """Log once a day which keys to set; none, where only the log is to be told."""
+    if missing and runtime.folders.first_in_interval("untold", DAY):
+        LOGGER.warning("Nobody but the log is told of alerts: set %s.", " or ".join(missing))
 
 
 def _fed(state: AppState, runtime: Runtime) -> list[Alert]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 from flask_mlmonitor.alerts.health import Health, health_readings, truth_reading
-from flask_mlmonitor.alerts.live import MINUTE, live_readings, span_of
+from flask_mlmonitor.alerts.live import MINUTE, live_readings, live_since
 from flask_mlmonitor.alerts.reading import Reading
 from flask_mlmonitor.alerts.reading import Subject as Whom
 from flask_mlmonitor.alerts.requests import Requests
@@ -34,7 +34,7 @@ class Moment(NamedTuple):
     @classmethod
     def of(cls, current: float, since: float, settings: Settings) -> Self:
         """Return what holds now."""
-        return cls(current, since, floor(current, MINUTE) - span_of(settings))
+        return cls(current, since, live_since(current, settings))
 
 
 class Figures:

@@ -4,23 +4,21 @@ import time
 from functools import cached_property, lru_cache
 from typing import Final
 
-from flask_mlmonitor.background.counted import Counted
+from flask_mlmonitor.background.days import Days
 from flask_mlmonitor.background.subjects import Subject
-from flask_mlmonitor.clock import now
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.performance import HELD_OPEN, Truth
 from flask_mlmonitor.stats.truth import TruthSums
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.due import Revision, find_due, make_due, read_due
-from flask_mlmonitor.store.levels import DAY, HOUR, ceil, finest, floor
+from flask_mlmonitor.store.levels import DAY, HOUR, ceil, floor
 from flask_mlmonitor.store.reading import read_totals
 from flask_mlmonitor.store.truth_hours import refresh_hours
-from flask_mlmonitor.store.truth_windows import TruthWindow, read_truth
 
 HISTORY: Final = 7 * DAY
 """How far back the error stream goes."""
-_REMEMBERED: Final = 64
-"""Days; of one run, whose windows overlap."""
+_REMEMBERED: Final = 8
+"""Histories; windows that end together have one."""
 
 
 class Truths:
@@ -29,10 +27,7 @@ class Truths:
     def __init__(self, database: Database, subject: Subject) -> None:
         self._database = database
         self._subject = subject
-        self._counted = Counted(database, subject)
-        self._day = lru_cache(_REMEMBERED)(lambda day: self._read(day, day + DAY))
-        self._compared = lru_cache(_REMEMBERED)(lambda day: self._day(day).hours)
-        self._numbers = lru_cache(_REMEMBERED)(self._numbers_of)
+        self._days = Days(database, subject)
         self._history = lru_cache(_REMEMBERED)(self._hours)
 
     def prepare(self) -> None:
@@ -75,11 +70,11 @@ class Truths:
         """Return the sums of a window: of its whole days, and of the rest before and after."""
         first, last = ceil(start, DAY), floor(end, DAY)
         if first >= last:
-            return self._read(start, end).sums
-        whole = [self._day(day).sums for day in range(first, last, DAY)]
+            return self._days.read(start, end).sums
+        whole = [day.sums for day in self._days.between(first, last)]
         for begin, stop in ((start, first), (last, end)):
             if begin < stop:
-                whole.append(self._read(begin, stop).sums)
+                whole.append(self._days.read(begin, stop).sums)
         return TruthSums.sum_of(self._subject.layout, whole)
 
     def _hours(self, stop: int, sampled: float) -> tuple[tuple[int, TruthSums], ...]:
@@ -88,19 +83,11 @@ class Truths:
         Of long ago, when nobody knows any more how many predictions an hour had, these are all.
         """
         least = HELD_OPEN * (self._usual or 0.0) * sampled
+        bounds = floor(stop - HISTORY, DAY), ceil(stop, DAY)
+        numbers = self._days.numbers(*bounds)
         return tuple(
             (hour, sums)
-            for day in range(floor(stop - HISTORY, DAY), stop, DAY)
-            for hour, sums in self._compared(day)
-            if stop - HISTORY <= hour < stop and sums.n >= least * self._numbers(day).get(hour, 0)
+            for day in self._days.between(*bounds)
+            for hour, sums in day.hours
+            if stop - HISTORY <= hour < stop and sums.n >= least * numbers.get(hour, 0)
         )
-
-    def _numbers_of(self, day: int) -> dict[int, int]:
-        """Return the predictions of each hour of a day; none where only days are left."""
-        if finest(day, now()) > HOUR:
-            return {}
-        return {one.start: one.n for one in self._counted.numbers(day, day + DAY, HOUR)}
-
-    def _read(self, start: int, end: int) -> TruthWindow:
-        one = self._subject
-        return read_truth(self._database, one.model, one.version, one.layout, start, end)

@@ -49,18 +49,20 @@ class Mail(Channel):
     :param url: ``smtp://`` or ``smtps://user:password@host:port``; the sender is ``?from=``, else
         the user where that is an address, else a name in the domain of the first recipient.
     :ivar sender: whom the mail comes from.
-    :ivar port: of the server.
+    :ivar host: of the server, and its *port*.
+    :ivar has_user: whether the server asks for a user and password.
     """
 
     def __init__(self, url: str, recipients: Sequence[str]) -> None:
         parts = urlsplit(url)
         self._secrets = parts_of(url)
         self._tls = parts.scheme == "smtps"
-        self._host = parts.hostname or ""
+        self.host = parts.hostname or ""
         self._user = unquote(parts.username or "")
         self._password = unquote(parts.password or "")
         default = _SUBMISSION if self._user and not self._tls else _PORTS[parts.scheme]
         self.port = parts.port or default
+        self.has_user = bool(self._user)
         self._recipients = tuple(recipients)
         given = parse_qs(parts.query).get("from", [self._user])[0]
         domain = recipients[0].rpartition("@")[2]
@@ -88,14 +90,14 @@ class Mail(Channel):
         self, message: EmailMessage, leash: Leash, progress: "_Progress"
     ) -> dict[str, tuple[int, bytes]]:
         kind = _Secure if self._tls else _Plain
-        server = kind(leash, self._host, self.port, self.sender.rpartition("@")[2])
+        server = kind(leash, self.host, self.port, self.sender.rpartition("@")[2])
         try:
             server.ehlo_or_helo_if_needed()
             encrypted = self._tls
             if not encrypted and server.has_extn("starttls"):
                 server.starttls(context=ssl.create_default_context())
                 encrypted = True
-            if self._user and not encrypted and not _is_here(self._host):
+            if self._user and not encrypted and not _is_here(self.host):
                 raise smtplib.SMTPNotSupportedError(NO_TLS)
             if self._user:
                 server.login(self._user, self._password)

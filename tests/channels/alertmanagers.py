@@ -35,20 +35,21 @@ class AlertmanagerServer:
     """The server, as a context manager.
 
     :param hook: where it tells of alerts.
+    :param config: its configuration, with ``%s`` for that.
     """
 
-    def __init__(self, folder: Path, hook: str) -> None:
+    def __init__(self, folder: Path, hook: str, config: str = CONFIG) -> None:
         program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
         if program is None:
             missing("install Alertmanager: apt-get install prometheus-alertmanager")
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        config = folder / "alertmanager.yml"
-        config.write_text(CONFIG % hook, encoding="utf-8")
+        file = folder / "alertmanager.yml"
+        file.write_text(config.replace("%s", hook), encoding="utf-8")
         self._log = folder / "log"
         self._command = [
             program,
-            f"--config.file={config}",
+            f"--config.file={file}",
             f"--storage.path={folder / 'data'}",
             f"--web.listen-address={self.url.removeprefix('http://')}",
             "--cluster.listen-address=",

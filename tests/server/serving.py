@@ -197,6 +197,7 @@ class Gunicorn(Server):
     """The service under gunicorn.
 
     :param options: of gunicorn.
+    :param app: the module of another service.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ SETTINGS: Final = {
 }
 FEW: Final = 40
 """So many failures are enough for an alert."""
-MANY: Final = json.dumps([{"age": 41}] * 3000).encode()
+MANY: Final = json.dumps([{"age": 41}] * 6000).encode()
 """Beside so many successes they are a small share."""
 
 
@@ -120,7 +120,7 @@ def ask(host: Gunicorn, path: str, *, times: int = 1, body: bytes = b'{"age": 41
 
 
 class Trouble:
-    """Some requests that fail, as a context manager: a few a second until the block ends."""
+    """Requests that fail, as a context manager: enough to be judged, until the block ends."""
 
     def __init__(self, *hosts: Gunicorn) -> None:
         self._hosts = hosts
@@ -143,7 +143,7 @@ class Trouble:
         self._thread.join()
 
     def _go_on(self) -> None:
-        while not self._over.wait(0.5):
+        while not self._over.wait(0.1):
             for host in self._hosts:
                 ask(host, "/ill")
 
