@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.frame import Row, framed
 from dashboards.panels import Panel, Query, figure, lines, states
-from dashboards.queries import BY_MODEL, HERE, grown, latest, quantile, rate, steps
+from dashboards.queries import BY_MODEL, HERE, age, grown, latest, quantile, rate, steps
 from dashboards.words import DRIFT, EACH, YES
 
 HOST = ("job", "instance")
@@ -170,10 +170,7 @@ def _evaluations() -> list[Panel]:
             "Age of the last evaluation",
             "How long ago the windows ended that were judged last.",
             "s",
-            Query(
-                f"time() - {latest('mlmonitor_last_evaluation_timestamp_seconds', 'job')}",
-                "{{job}}",
-            ),
+            Query(age("mlmonitor_last_evaluation_timestamp_seconds", "job"), "{{job}}"),
         ),
         lines(
             "Duration of an evaluation",

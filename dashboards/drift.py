@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.frame import Row, framed, to_model
 from dashboards.panels import Column, Panel, Query, figure, lines, states, table
-from dashboards.queries import BY_MODEL, latest, rate
+from dashboards.queries import BY_MODEL, age, latest, rate
 from dashboards.words import DRIFT, EACH, FEATURE
 
 BY_FEATURE = (*BY_MODEL, "feature")
@@ -44,7 +44,7 @@ def _now() -> list[Panel]:
             "Age of the last evaluation",
             "How long ago the windows ended that were judged last.",
             "s",
-            f"time() - {latest('mlmonitor_last_evaluation_timestamp_seconds')}",
+            age("mlmonitor_last_evaluation_timestamp_seconds"),
         ),
         figure(
             "Age of the baseline",

@@ -14,6 +14,7 @@ TAG: Final = "flask-mlmonitor"
 WIDTH: Final = 24
 STARTED: Final = "ml_predictions_total"
 """Every model has it from its start on."""
+NAMED: Final = 'version!="__other__"'
 ALERTS: Final = 'ALERTS{alertstate="firing", alertname=~"MLModel.+"}'
 LASTING: Final = f"{latest('ml_alert_active', *BY_MODEL, 'alert', 'severity')} > 0"
 
@@ -67,8 +68,8 @@ def _variable(name: str, label: str, of: str) -> build.QueryVariable:
 
 
 def _annotations() -> list[Builder[model.AnnotationQuery]]:
-    known = f"max by (model, version) (last_over_time({series(STARTED)}[1h] offset 5m))"
-    appeared = f"{latest(STARTED, *BY_MODEL)} unless {known}"
+    known = f"max by (model, version) (last_over_time({series(STARTED, NAMED)}[1h] offset 5m))"
+    appeared = f"{latest(STARTED, *BY_MODEL, where=NAMED)} unless {known}"
     return [
         _annotation("Alerts", LASTING, "red", "{{alert}} ({{severity}})"),
         _annotation("Alerts of Prometheus", ALERTS, "orange", "{{alertname}} ({{severity}})"),

@@ -1,6 +1,7 @@
 """The kinds of panels that the dashboards have; each has a title, a description and a unit."""
 
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -17,7 +18,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from flask_mlmonitor.dashboards.limits import LIMITED
 
 SOURCE: Final = shared.DataSourceRef(type_val="prometheus", uid="${datasource}")
-REFS: Final = "ABCDEFGHIJ"
+REFS: Final = ascii_uppercase
 
 Panel = TimeSeries | Stat | StateTimeline | Table | heatmap.Panel
 Kind = TypeVar("Kind", TimeSeries, Stat, StateTimeline, Table, heatmap.Panel)
@@ -73,7 +74,7 @@ def lines(
         panel.with_target(_target(query, ref).range())
     dashed = {"fill": "dash", "dash": [6, 6]}
     panel.override_by_regexp(
-        "(estimated|critical PSI)$",
+        "/(estimated|critical PSI)$/",
         [_property("custom.lineStyle", dashed), _property("custom.fillOpacity", 0)],
     )
     return panel
@@ -116,7 +117,7 @@ def heat(title: str, description: str, unit: str, expr: str) -> Panel:
 def table(
     title: str, description: str, keys: Sequence[str], *columns: Column, link: str | None = None
 ) -> Panel:
-    """Show a line for each combination of labels, as of now, the worst one first.
+    """Show a line for each combination of labels, as of now, sorted by the first column.
 
     :param keys: those labels.
     :param link: where the first one of them leads.

@@ -56,6 +56,11 @@ def quantile(share: float, histogram: str, *by: str) -> str:
     return f"histogram_quantile({share:g}, {rate(f'{histogram}_bucket', 'le', *by)})"
 
 
+def age(name: str, *by: str) -> str:
+    """Return how long ago a time was; the end of a minute that still lasts is now."""
+    return f"clamp_min(time() - {latest(name, *by)}, 0)"
+
+
 def or_zero(query: str) -> str:
     """Return 0 where a query of one value finds nothing, as long as a monitor is scraped."""
     return f"({query}) or 0 * {latest('mlmonitor_build_info')}"

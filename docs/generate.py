@@ -162,6 +162,8 @@ def walk(
     if not isinstance(command, click.Group):
         yield command, context
         return
+    if command.invoke_without_command:
+        yield command, context
     for name in command.list_commands(context):
         below = command.get_command(context, name)
         if below is not None:

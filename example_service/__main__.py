@@ -19,6 +19,7 @@ SHARE = click.FloatRange(0, 1)
 @click.command(context_settings={"show_default": True})
 @click.option("--dir", "directory", default=DIRECTORY, help="Folder for every file.")
 @click.option("--seconds", default=60.0, help="Length of the replay.")
+@click.option("--patience", default=90.0, help="How much longer for alerts that end soon.")
 @click.option("--day-seconds", default=4.0, help="Length of one of its days.")
 @click.option("--start", default="2013-07-01", type=click.DateTime(["%Y-%m-%d"]), help="First day.")
 @click.option("--connections", default=8, help="Connections of the replay.")
@@ -34,7 +35,8 @@ def main(*, directory: str, start: datetime, keep: bool, **options: Any) -> None
     """Train a model on the flights of January 2013, serve it under gunicorn, and replay later
     flights against it, whose outcomes come in hours later.
 
-    Nulls, broken sensors, outage and flood happen in the middle third of the replay.
+    Nulls, broken sensors, outage and flood happen in the middle third of the replay. What is
+    told of them comes to a webhook of this program, which prints it.
     """
     for number in (signal.SIGHUP, signal.SIGTERM):
         # As after Ctrl-C: the server is stopped on the way out.

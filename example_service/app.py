@@ -1,5 +1,6 @@
 """The service: an ordinary Flask app with one object and one decorator more."""
 
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ class ModelDownError(RuntimeError):
 
 def create_app() -> Flask:
     """Make the app from ``FLASK_…`` variables; ``FLASK_EXAMPLE_DIR`` names its folder."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = Flask(__name__)
     app.config["EXAMPLE_DIR"] = DIRECTORY
     app.config.from_prefixed_env()

@@ -63,15 +63,16 @@ class Callers:
         """Tell whether the model is to be out of order."""
         return 0 <= elapsed - self.seconds / 3 < self.troubles.outage
 
-    def _copies(self, flight: Flight) -> int:
-        return self.troubles.flood if self._is_troubled(flight) else 1
-
-    def _is_troubled(self, flight: Flight) -> bool:
+    def is_troubled(self, flight: Flight) -> bool:
+        """Tell whether what is sent for a flight is to be troubled."""
         return self.seconds / 3 <= flight.leaves < self.seconds * 2 / 3
+
+    def _copies(self, flight: Flight) -> int:
+        return self.troubles.flood if self.is_troubled(flight) else 1
 
     def _features(self, flight: Flight) -> Features:
         features = dict(flight.features)
-        if not self._is_troubled(flight):
+        if not self.is_troubled(flight):
             return features
         if features["temp"] is not None and self.random.random() < self.troubles.broken_sensor:
             features["temp"] = (features["temp"] - 32) / 1.8

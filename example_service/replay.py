@@ -60,11 +60,13 @@ class Replay:
         flights: Sequence[Flight],
         *,
         connections: int = 8,
+        goes_on: Callable[[float], bool] = lambda _: True,
         notice: Callable[[float], object] = lambda _: None,
     ) -> Tally:
         """Play the flights until the last outcome is reported.
 
-        :param notice: told the seconds since the start, several times a second.
+        :param goes_on: told the seconds since the start; when it says no, no more flights leave.
+        :param notice: told the same, several times a second.
         """
         waiting = deque(flights)
         start = time.monotonic()
@@ -72,6 +74,8 @@ class Replay:
         try:
             while waiting or self._asked or self._reported or self._reports:
                 elapsed = time.monotonic() - start
+                if waiting and not goes_on(elapsed):
+                    waiting.clear()
                 self._step(pool, waiting, elapsed)
                 notice(elapsed)
                 time.sleep(TICK)

@@ -1,5 +1,6 @@
 """The steps of one run, from training to the summary, told on the terminal."""
 
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,13 +14,25 @@ import pandas as pd
 from .callers import Callers, Troubles
 from .data import read_flights
 from .files import BASELINE, MODEL, OUTAGE, is_trained
+from .inbox import Inbox, line
 from .replay import Replay, Tally
 from .schedule import schedule
-from .server import Server
-from .summary import Totals, causes, from_callers, from_metrics, from_store, judgement, table
+from .server import LONGEST, Server
+from .summary import (
+    Totals,
+    causes,
+    from_callers,
+    from_metrics,
+    from_store,
+    judgement,
+    results,
+    table,
+)
 from .training import build_baseline, fit, training_flights
 
 SETTLE_SECONDS: Final = 30.0
+LISTEN_SECONDS: Final = 0.5
+COLORS: Final = {"critical": "red", "warning": "yellow", "info": "blue"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +42,7 @@ class Plan:
     directory: Path
     start: datetime
     seconds: float
+    patience: float
     day_seconds: float
     connections: int
     workers: int
@@ -50,16 +64,27 @@ def run(plan: Plan, *, keep: bool = False) -> bool:
     :param keep: go on serving until Ctrl-C.
     """
     flights = prepare(plan.directory)
-    with Server(plan.directory, port=plan.port, workers=plan.workers) as server:
+    with Inbox() as inbox, serve(plan, inbox) as server:
         click.echo(f"Serving at {server.url} with {plan.workers} workers.")
         before = settled(server)
-        tally = play(plan, flights, server)
-        agrees = sum_up(server, before, tally)
+        tally = play(plan, flights, server, inbox)
+        agrees = sum_up(server, inbox, before, tally)
         if keep:
             click.echo("Serving until Ctrl-C.")
             with suppress(KeyboardInterrupt):
-                server.wait()
+                while server.running:
+                    read_aloud(inbox)
+                    time.sleep(LISTEN_SECONDS)
     return agrees
+
+
+def serve(plan: Plan, inbox: Inbox) -> Server:
+    """Return the service, whose alerts come to an inbox."""
+    settings = {
+        "FLASK_MLMONITOR_WEBHOOK_URL": inbox.url,
+        "FLASK_MLMONITOR_RETRAIN_WEBHOOK_URL": inbox.url,
+    }
+    return Server(plan.directory, port=plan.port, workers=plan.workers, settings=settings)
 
 
 def prepare(directory: Path) -> pd.DataFrame:
@@ -79,26 +104,41 @@ def prepare(directory: Path) -> pd.DataFrame:
     return flights
 
 
-def play(plan: Plan, flights: pd.DataFrame, server: Server) -> Tally:
-    """Play the flights of the plan against the service."""
-    start = pd.Timestamp(plan.start)
-    played = schedule(flights, start, seconds=plan.seconds, day_seconds=plan.day_seconds)
+def play(plan: Plan, flights: pd.DataFrame, server: Server, inbox: Inbox) -> Tally:
+    """Play the flights of the plan against the service, and read aloud what it tells of them.
+
+    While an alert is open that will be over soon, further flights leave.
+    """
+    start, longest = pd.Timestamp(plan.start), plan.seconds + plan.patience
+    played = schedule(flights, start, seconds=longest, day_seconds=plan.day_seconds)
     client = server.client(connections=plan.connections)
     replay = Replay(client, Callers(plan.troubles, plan.seconds), outage=plan.directory / OUTAGE)
-    label = f"Replaying {len(played):,} flights"
+    label = f"Replaying the flights since {start:%d %B}"
     with click.progressbar(length=int(plan.seconds), label=label, item_show_func=_text) as bar:
+
+        def goes_on(elapsed: float) -> bool:
+            return elapsed < plan.seconds or inbox.passing()
 
         def show(elapsed: float) -> None:
             day = start + pd.Timedelta(days=elapsed / plan.day_seconds)
             told = sum(replay.tally.ground_truth.values())
+            read_aloud(inbox)
             bar.update(
                 min(int(elapsed), int(plan.seconds)) - bar.pos, f"{day:%d %B}, {told:,} outcomes"
             )
 
-        return replay.run(played, connections=plan.connections, notice=show)
+        return replay.run(played, connections=plan.connections, goes_on=goes_on, notice=show)
 
 
-def sum_up(server: Server, before: Witnesses, tally: Tally) -> bool:
+def read_aloud(inbox: Inbox) -> None:
+    """Print what has come and nobody has read."""
+    for message in inbox.unread():
+        color = "green" if message["action"] == "resolve" else COLORS[message["severity"]]
+        over_the_bar = "\r\033[K" if sys.stdout.isatty() else ""
+        click.echo(over_the_bar + click.style(line(message), fg=color))
+
+
+def sum_up(server: Server, inbox: Inbox, before: Witnesses, tally: Tally) -> bool:
     """Compare what callers, ``/metrics`` and store have counted, and say where to look.
 
     :param before: what was counted before the replay.
@@ -109,8 +149,13 @@ def sum_up(server: Server, before: Witnesses, tally: Tally) -> bool:
         "/metrics": after.metrics.since(before.metrics),
         "store": after.store.since(before.store),
     }
-    lines = [*table(columns), "", *causes(after.scrape, before.scrape)]
-    click.echo("\n".join(["", *lines, *judgement(server.evaluations()), ""]))
+    counted = [*table(columns), "", *causes(after.scrape, before.scrape)]
+    judged = judgement(server.evaluations())
+    click.echo("\n".join(["", *counted, *judged]))
+    performance = ("performance", "--window", LONGEST)
+    click.echo(f"\nflask mlmonitor {' '.join(performance)}:\n\n{server.ask(*performance)}")
+    click.echo("\n".join(["/metrics:", "", *results(server.metrics()), ""]))
+    read_aloud(inbox)
     agrees = columns["callers"] == columns["/metrics"] == columns["store"]
     verdict = "All counts agree." if agrees else "The counts differ."
     click.secho(verdict, fg="green" if agrees else "red", bold=True)

@@ -20,9 +20,13 @@ APP: Final = "example_service.app"
 ROOT: Final = Path(__file__).parents[1]
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
-# An interval for a replay in which a day lasts seconds.
+LONGEST: Final = "15m"
 SETTINGS: Final = {
+    "FLASK_MLMONITOR_WINDOWS": f"1m,5m,{LONGEST}",
     "FLASK_MLMONITOR_EVALUATION_INTERVAL": "5",
+    "FLASK_MLMONITOR_ALERT_FOR": "0",
+    "FLASK_MLMONITOR_ALERT_ROUTE_WARNING": "webhook",
+    "FLASK_MLMONITOR_ALERT_ROUTE_CRITICAL": "webhook",
     "FLASK_MLMONITOR_BREAKER_RESET": "1",
 }
 """A day takes seconds, and so does what else waits for some time."""
@@ -33,13 +37,23 @@ class ServerError(Exception):
 
 
 class Server:
-    """The service under gunicorn, as a context manager: ready on entry, stopped on exit."""
+    """The service under gunicorn, as a context manager: ready on entry, stopped on exit.
 
-    def __init__(self, directory: Path, *, port: int, workers: int) -> None:
+    :param settings: further variables of its environment, which go before all others.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int,
+        workers: int,
+        settings: Mapping[str, str] = {},
+    ) -> None:
         self.directory = directory
         self.port = port
         self.workers = workers
-        self.environment = _environment(directory)
+        self.environment = {**_environment(directory), **settings}
         self.token = self.environment["FLASK_MLMONITOR_API_TOKEN"]
         self.url = f"http://{HOST}:{port}"
 
@@ -84,9 +98,10 @@ class Server:
         finally:
             client.close()
 
-    def wait(self) -> int:
-        """Serve until somebody stops gunicorn."""
-        return self._process.wait()
+    @property
+    def running(self) -> bool:
+        """Whether nobody has stopped gunicorn."""
+        return self._process.poll() is None
 
     def stop(self) -> None:
         """Let gunicorn finish its requests, then end it."""
@@ -108,23 +123,24 @@ class Server:
 
     def status(self) -> dict[str, Any]:
         """Ask ``flask mlmonitor status`` what the store holds."""
-        status: dict[str, Any] = self._ask("status")
+        status: dict[str, Any] = json.loads(self.ask("status", "--json"))
         return status
 
     def evaluations(self) -> list[dict[str, Any]]:
         """Have ``flask mlmonitor evaluate`` judge every window as of now."""
-        evaluations: list[dict[str, Any]] = self._ask("evaluate")
+        evaluations: list[dict[str, Any]] = json.loads(self.ask("evaluate", "--json"))
         return evaluations
 
-    def _ask(self, name: str) -> Any:
-        command = [sys.executable, "-m", "flask", "--app", APP, "mlmonitor", name, "--json"]
+    def ask(self, *arguments: str) -> str:
+        """Return what ``flask mlmonitor`` says."""
+        command = [sys.executable, "-m", "flask", "--app", APP, "mlmonitor", *arguments]
         answer = subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
         )
         if answer.returncode != 0:
-            msg = f"flask mlmonitor {name} failed:\n{answer.stderr}"
+            msg = f"flask mlmonitor {' '.join(arguments)} failed:\n{answer.stderr}"
             raise ServerError(msg)
-        return json.loads(answer.stdout)
+        return answer.stdout
 
     def _command(self) -> list[str]:
         return [

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, Final
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,6 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from .replay import Tally
 
 ENDINGS: Final = ("success", "fallback", "invalid", "error")
+RESULTS: Final = (
+    "ml_model_accuracy",
+    "ml_model_estimated_accuracy",
+    "ml_ground_truth_coverage_ratio",
+    "ml_drifted_features_ratio",
+    "ml_alert_active",
+)
+WIDTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +103,24 @@ def judgement(evaluations: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Yield what the longest window means, beside the weeks of the training.
 
     >>> list(judgement([{"verdict": {"severity": "ok", "text": "None of 3 features drifted."}}]))
-    ['data          ok: None of 3 features drifted.']
+    ['judgement     ok: None of 3 features drifted.']
     """
     *_, longest = evaluations
     verdict = longest["verdict"]
-    yield f"{'data':<14}{verdict['severity']}: {verdict['text']}"
+    said = f"{'judgement':<14}{verdict['severity']}: {verdict['text']}"
+    yield from wrap(said, WIDTH, subsequent_indent=14 * " ")
+
+
+def results(metrics: str) -> Iterator[str]:
+    """Yield the lines of ``/metrics`` with what was found out of the model, and its alerts.
+
+    >>> list(results('ml_model_accuracy{model="m"} 0.9\\nml_alert_active{alert="latency"} 0.0'))
+    ['ml_model_accuracy{model="m"} 0.9']
+    """
+    for sample in metrics.splitlines():
+        name, value = sample.partition("{")[0], sample.rpartition(" ")[2]
+        if name in RESULTS and value != "0.0":
+            yield sample
 
 
 def _line(title: str, cells: Iterable[str]) -> str:

@@ -29,6 +29,7 @@ from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import MONITOR, NotificationCounters, RetrainingCounters
 from flask_mlmonitor.counters.slots import read_slots
 from flask_mlmonitor.store.alerting import read_alerts
+from flask_mlmonitor.store.levels import DAY
 from flask_mlmonitor.store.outbox import add_messages
 
 RETRAINING: Final = "retraining"
@@ -62,12 +63,13 @@ def tell_decided(state: AppState, decision: Decision) -> None:
 
 
 def _watch_of(state: AppState, runtime: Runtime) -> Watch:
-    counters = NotificationCounters(runtime.slot, state.channels)
+    channels = {**state.channels, **_retraining_channel(state)}
+    counters = NotificationCounters(runtime.slot, channels)
     feed = state.channels.get("alertmanager")
     delivery = Delivery(
         state.name,
         runtime.database,
-        {**state.channels, **_retraining_channel(state)},
+        channels,
         count=counters.came,
         on_fault=partial(runtime.faults.happened, "background"),
         feed=Feed(feed, partial(_fed, state, runtime)) if isinstance(feed, Alertmanager) else None,
@@ -96,9 +98,15 @@ def _channels_for(state: AppState, notification: Notification) -> tuple[str, ...
     settings = state.settings.for_model(notification.model)
     channels = routed(notification, route_of(notification, settings), state.channels)
     if channels == (LOG,) and notification.severity != "info":
-        missing = sorted(set(unreachable(settings).values()))
-        LOGGER.warning("Nobody but the log is told of this: set %s.", " or ".join(missing))
+        with state.runtime.faults.guard("background"):
+            _say_that_nobody_is_told(state.runtime, sorted(set(unreachable(settings).values())))
     return channels
+
+
+def _say_that_nobody_is_told(runtime: Runtime, missing: Sequence[str]) -> None:
+    """Log once a day which keys to set; none, where only the log is to be told."""
+    if missing and runtime.folders.first_in_interval("untold", DAY):
+        LOGGER.warning("Nobody but the log is told of alerts: set %s.", " or ".join(missing))
 
 
 def _fed(state: AppState, runtime: Runtime) -> list[Alert]:

@@ -100,7 +100,7 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "URL_PREFIX",
             Kind("URL path", read.url_path),
             "/mlmonitor",
-            "Where ground truth is reported and the health is asked.",
+            "Where the page is, ground truth is reported and the health is asked.",
         ),
     ),
     "Metrics": (

@@ -29,6 +29,7 @@ TINY = {
     "judged": "--per-minute 5 --hours 3 --rounds 1",
     "measured": "--rows 200 --hours 3 --rounds 1 --samples 20",
     "outage": "--seconds 2 --rate 40 --workers 2",
+    "page": "--times 1",
     "performance": "--predictions 2000 --rows 2000 --late 50 --hours 7 --rounds 1",
     "privacy": "--predictions 20 --rounds 1",
     "request_path": "--requests 20 --rounds 1",

@@ -285,7 +285,10 @@ def test_versions_stand_side_by_side(churn: MakeChurn, rng: np.random.Generator)
     assert rows["estimated_f1_score"][0].startswith(f"{told[0]['estimated']['f1_score']:.4g} (")
     first, second = (one["performance"]["accuracy"] for one in told)
     assert first > second + 0.1
+    hour = json.loads(runner.invoke(cli, ["performance", "--window", "1h", "--json"]).stdout)
+    assert {one["window"] for one in hour} == {"1h"}
     assert_told(runner.invoke(cli, ["performance", "frod"]), 1, "frod")
+    assert_told(runner.invoke(cli, ["performance", "--window", "2h"]), 1, "any model over 2h")
 
 
 def test_of_nothing_there_is_no_table(churn: MakeChurn) -> None:

@@ -14,14 +14,19 @@ QUANTILE: Final = 0.95
 LEAST: Final = 20
 """Of fewer requests nothing but their number is told."""
 LOOKS: Final = 5
-"""How many evaluation intervals the last minutes are: at the default, five minutes."""
+"""How many evaluation intervals the last minutes are at least: at the default, five minutes."""
 MINUTE: Final = 60
-"""What they are at least, and a multiple of: the store's counts are those of minutes."""
+"""They begin with a whole one: the store's counts are those of minutes."""
 
 
 def span_of(settings: Settings) -> int:
-    """Return how many seconds the last minutes are."""
+    """Return how many seconds the last minutes are for others, who scrape now and then."""
     return max(MINUTE, int(LOOKS * settings.evaluation_interval) // MINUTE * MINUTE)
+
+
+def live_since(now: float, settings: Settings) -> int:
+    """Return from when on requests are among those of the last minutes."""
+    return int(now - LOOKS * settings.evaluation_interval) // MINUTE * MINUTE
 
 
 def live_readings(

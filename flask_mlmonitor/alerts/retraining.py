@@ -98,9 +98,9 @@ def recommend(
         )
     if scores and max(scores) > settings.retrain_psi:
         psi = max(scores)
+        counted = "window" if len(scores) == 1 else f"{len(scores)} windows"
         reasons.append(
-            f"The largest PSI of the last {len(scores)} windows is {psi:.2f}, "
-            f"above {settings.retrain_psi:g}."
+            f"The largest PSI of the last {counted} is {psi:.2f}, above {settings.retrain_psi:g}."
         )
     if not reasons:
         return None

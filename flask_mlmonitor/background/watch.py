@@ -10,7 +10,7 @@ from flask_mlmonitor.alerts.alert import Notification
 from flask_mlmonitor.alerts.deciding import Decision, Memory, decide
 from flask_mlmonitor.alerts.evaluated import window_readings
 from flask_mlmonitor.alerts.health import Health, health_readings, truth_reading
-from flask_mlmonitor.alerts.live import live_readings, span_of
+from flask_mlmonitor.alerts.live import live_readings, live_since
 from flask_mlmonitor.alerts.reading import Reading
 from flask_mlmonitor.alerts.reading import Subject as Whom
 from flask_mlmonitor.alerts.requests import Requests
@@ -124,8 +124,7 @@ class Watch:
 
     def _figures(self, current: float) -> Iterator[Reading]:
         subjects = self._subjects()
-        span = span_of(self._settings)
-        start, end = floor(current, MINUTE) - span, floor(current, MINUTE) + MINUTE
+        start, end = live_since(current, self._settings), floor(current, MINUTE) + MINUTE
         recorded = 0
         times = read_truth_times(self._database)
         for one in subjects:

@@ -31,4 +31,4 @@ class Log(Channel):
 def line(notification: Notification) -> str:
     """Return the message as one line."""
     said = tidy(notification)
-    return " | ".join((heading(said), said.text, *lines(said)))
+    return " | ".join((heading(said), said.text, *lines(said, sentences=False)))

@@ -112,10 +112,14 @@ def moment(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def lines(notification: Notification) -> Iterator[str]:
-    """Yield a line for each alert of the message, the open ones first."""
+def lines(notification: Notification, *, sentences: bool = True) -> Iterator[str]:
+    """Yield a line for each alert of the message, the open ones first.
+
+    :param sentences: whether each has its alert's sentence too.
+    """
     for alert in notification.alerts[:LISTED]:
-        yield f"{alert.severity}: {subject(alert)} = {value(alert)}. {alert.message}"
+        figures = f"{alert.severity}: {subject(alert)} = {value(alert)}"
+        yield f"{figures}. {alert.message}" if sentences else figures
     more = notification.more + max(0, len(notification.alerts) - LISTED)
     if more:
         yield f"and {more} more"

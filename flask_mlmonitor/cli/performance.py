@@ -16,8 +16,9 @@ from flask_mlmonitor.store.results import read_latest, read_latest_measured
 
 @cli.command("performance")
 @click.argument("model", required=False)
+@click.option("--window", help="Only of this one, such as 24h.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-def performance(model: str | None, as_json: bool) -> None:
+def performance(model: str | None, window: str | None, as_json: bool) -> None:
     """Show how well MODEL does, its versions side by side; all models by default.
 
     Of each window the last one with enough ground truth, or else the last one; in brackets, the
@@ -32,11 +33,14 @@ def performance(model: str | None, as_json: bool) -> None:
     except MLMonitorError as error:
         raise click.ClickException(f"The store cannot be read: {error}") from None
     found = {_key(one): one for one in (*latest, *measured)}
-    chosen = [one for one in found.values() if model in (None, one.model)]
+    chosen = [
+        one for one in found.values() if model in (None, one.model) and window in (None, one.window)
+    ]
     if not chosen:
+        whose = " over ".join(filter(None, (model or "any model", window)))
         raise click.ClickException(
-            f"Nothing is known of {model or 'any model'} yet: wait for the end of the first "
-            "window, or run `flask mlmonitor evaluate`."
+            f"Nothing is known of {whose} yet: wait for the end of the first window, or run "
+            "`flask mlmonitor evaluate`."
         )
     chosen.sort(key=lambda one: (one.model, one.end - one.start, one.version))
     if as_json:

@@ -16,6 +16,17 @@ _METRIC: Final = re.compile(r"\bml(?=_\w)")
 _UID: Final = re.compile(rf"\bml(?=-(?:{'|'.join(NAMES)})\b)")
 _UID_PREFIX: Final = 24
 """Grafana takes 40 characters."""
+_RUNBOOK: Final = {
+    "asDropdown": False,
+    "icon": "doc",
+    "includeVars": False,
+    "keepTime": False,
+    "tags": [],
+    "targetBlank": True,
+    "title": "Runbook",
+    "tooltip": "What to do about each alert",
+    "type": "link",
+}
 
 
 def dashboards_for(settings: Settings) -> Mapping[str, str]:
@@ -28,7 +39,7 @@ def dashboards_for(settings: Settings) -> Mapping[str, str]:
 
 
 def fitted(text: str, settings: Settings) -> str:
-    """Return a dashboard with the names of an app's metrics, and with its limits."""
+    """Return a dashboard with the names of an app's metrics, its limits, and its runbook."""
     prefix = settings.metrics_prefix
     dashboard = json.loads(_UID.sub(prefix[:_UID_PREFIX], _METRIC.sub(prefix, text)))
     for panel in dashboard["panels"]:
@@ -37,4 +48,6 @@ def fitted(text: str, settings: Settings) -> str:
                 "mode": "absolute",
                 "steps": steps_of(panel["title"], settings),
             }
+    if settings.runbook_url is not None:
+        dashboard["links"].append({**_RUNBOOK, "url": settings.runbook_url})
     return json.dumps(dashboard, indent=2, sort_keys=True) + "\n"

@@ -50,8 +50,10 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[Happening, ...] = ()
 
 
-def read_shown_alerts(state: AppState, model: str | None = None, clock: Clock = now) -> Alerts:
-    """Return the app's alerts, or those of one model.
+def read_shown_alerts(
+    state: AppState, of: tuple[str, str] | None = None, clock: Clock = now
+) -> Alerts:
+    """Return the app's alerts, or those of one model and version.
 
     :raises StoreError: when the store does not answer.
     """
@@ -60,10 +62,11 @@ def read_shown_alerts(state: AppState, model: str | None = None, clock: Clock = 
         return Alerts()
     memory = read_memory(database, state.name)
     start, end = current - HISTORY_SECONDS, current + 1
+    model = None if of is None else of[0]
     history = read_alert_history(database, state.name, start=start, end=end, model=model)
     active = _active(memory, current)
     return Alerts(
-        active=tuple(one for one in active if model in (None, one.model)),
+        active=tuple(one for one in active if _is_of(one, of)),
         history=tuple(
             Happening(
                 time=as_datetime(one.time),
@@ -72,8 +75,13 @@ def read_shown_alerts(state: AppState, model: str | None = None, clock: Clock = 
                 alert=one.transition.alert,
             )
             for one in history
+            if _is_of(one.transition.alert, of)
         ),
     )
+
+
+def _is_of(alert: Alert, of: tuple[str, str] | None) -> bool:
+    return of is None or (alert.model, alert.version) == of
 
 
 def _active(memory: Memory, current: float) -> list[ShownAlert]:

@@ -33,7 +33,7 @@ class Chosen(NamedTuple):
         return self.evaluation.window
 
 
-def subject(state: AppState, model: str, version: str) -> Subject:
+def subject_of(state: AppState, model: str, version: str) -> Subject:
     """Return a model of the app.
 
     :raises Unknown: when there is no such one.
@@ -52,7 +52,7 @@ def choose(state: AppState, model: str, version: str, window: str | None) -> Cho
     :raises Unknown: when there is no such model or window, or nothing was evaluated yet.
     :raises StoreError: when the store does not answer.
     """
-    found = subject(state, model, version)
+    found = subject_of(state, model, version)
     database, of = state.runtime.database, (model, version)
     latest = in_order(read_latest(database, of)) if database.exists() else []
     if not latest:

@@ -1,5 +1,6 @@
 """What a feature was in the baseline and is now, bin by bin."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Self
 
@@ -37,20 +38,33 @@ def bin_names(bins: FeatureBins) -> tuple[str, ...]:
     """Return what each bin of the PSI holds, for people.
 
     >>> bin_names(FeatureBins("age", "numeric", quantiles=(20.0, 30.0, 40.0, 50.0, 60.0)))
-    ('below 20', '20 to 40', '40 to 60', 'from 60')
+    ('below 30', '30 to 50', 'from 50')
     >>> bin_names(FeatureBins("seats", "numeric", values=(2.0, 5.0), low=2.0, high=5.0))
     ('below 2', '2', '5', 'above 5')
     """
     if bins.kind != "numeric":
         return (*bins.categories, "other", "unseen")
     if bins.values:
-        values = [format(value, ".6g") for value in bins.values]
+        values = _texts(bins.values)
         return (f"below {values[0]}", *values, f"above {values[-1]}")
-    ends = [format(bins.edges[cells.start - 1], ".6g") for cells in bins.groups[1:]]
+    ends = _texts([bins.edges[cells.start - 1] for cells in bins.groups[1:]])
     if not ends:
         return ("any",)
     inner = (f"{low} to {high}" for low, high in pairwise(ends))
     return (f"below {ends[0]}", *inner, f"from {ends[-1]}")
+
+
+def _texts(numbers: Sequence[float]) -> list[str]:
+    """Return numbers with as few digits as tell them apart.
+
+    >>> _texts([5.62966, 8.61971]), _texts([20130101.0, 20130102.0])
+    (['5.63', '8.62'], ['20130101', '20130102'])
+    """
+    for digits in (3, 6, 9):
+        texts = [format(number, f".{digits}g") for number in numbers]
+        if len({*texts}) == len(numbers):
+            return texts
+    return [repr(number) for number in numbers]
 
 
 def read_counts(counted: Counted, chosen: Chosen, clock: Clock = now) -> WindowCounts:

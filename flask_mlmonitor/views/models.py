@@ -1,7 +1,7 @@
 """All models of the app at a glance."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -14,8 +14,11 @@ from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.evaluation import Evaluation, Severity, longest
 from flask_mlmonitor.store.alerting import read_alerts
 from flask_mlmonitor.store.results import read_latest, read_latest_measured
-from flask_mlmonitor.views.choosing import headline
+from flask_mlmonitor.views.choosing import headline, subject_of
 from flask_mlmonitor.views.live import Traffic, read_live
+
+Key = tuple[str, str]
+"""A model and its version."""
 
 
 class BaselineSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,43 +139,50 @@ def read_models(state: AppState) -> Models:
 
     :raises StoreError: when the store does not answer.
     """
+    return Models(app=state.name, models=tuple(_read(state, subjects_of(state), None)))
+
+
+def read_model(state: AppState, model: str, version: str) -> Model:
+    """Return one model of the app.
+
+    :raises Unknown: when there is no such one.
+    :raises StoreError: when the store does not answer.
+    """
+    (found,) = _read(state, [subject_of(state, model, version)], (model, version))
+    return found
+
+
+def _read(state: AppState, subjects: Sequence[Subject], of: Key | None) -> Iterator[Model]:
+    """Yield models.
+
+    :param of: the only one of which evaluations are read.
+    """
     database = state.runtime.database
     there = database.exists()
-    latest = _by_model(read_latest(database)) if there else {}
-    measured = _by_model(read_latest_measured(database)) if there else {}
-    alerts = Counter(
-        (one.model, one.version, one.severity)
-        for one in (read_alerts(database, state.name) if there else ())
-    )
-    models = []
-    for subject in subjects_of(state):
+    latest = _by_model(read_latest(database, of)) if there else {}
+    measured = _by_model(read_latest_measured(database, of)) if there else {}
+    alerts = read_alerts(database, state.name) if there else ()
+    for subject in subjects:
         key = (subject.model, subject.version)
-        models.append(
-            Model(
-                model=subject.model,
-                version=subject.version,
-                task=_task(subject),
-                windows=tuple(window.text for window in subject.windows),
-                baseline=BaselineSummary.of(subject.baseline),
-                judgement=Judgement.of(headline(latest[key])) if key in latest else None,
-                measured=Measurement.of(longest(measured.get(key, ()))),
-                live=read_live(database, *key) if there else None,
-                alerts={
-                    name: number
-                    for name in ("critical", "warning", "info")
-                    if (number := alerts[(*key, name)])
-                },
-            )
+        yield Model(
+            model=subject.model,
+            version=subject.version,
+            task=_task(subject),
+            windows=tuple(window.text for window in subject.windows),
+            baseline=BaselineSummary.of(subject.baseline),
+            judgement=Judgement.of(headline(latest[key])) if key in latest else None,
+            measured=Measurement.of(longest(measured.get(key, ()))),
+            live=read_live(database, *key) if there else None,
+            alerts=Counter(one.severity for one in alerts if (one.model, one.version) == key),
         )
-    return Models(app=state.name, models=tuple(models))
 
 
 def _task(subject: Subject) -> str | None:
     return subject.task or (None if subject.baseline is None else subject.baseline.task)
 
 
-def _by_model(evaluations: Sequence[Evaluation]) -> dict[tuple[str, str], list[Evaluation]]:
-    found: dict[tuple[str, str], list[Evaluation]] = {}
+def _by_model(evaluations: Sequence[Evaluation]) -> dict[Key, list[Evaluation]]:
+    found: dict[Key, list[Evaluation]] = {}
     for one in evaluations:
         found.setdefault((one.model, one.version), []).append(one)
     return found

@@ -13,8 +13,9 @@ from flask_mlmonitor.metrics import render
 from flask_mlmonitor.web.api import add_api
 from flask_mlmonitor.web.authorization import change_refusal, metrics_refusal, refusal
 from flask_mlmonitor.web.health import find_problems
-from flask_mlmonitor.web.problems import problem
-from flask_mlmonitor.web.runbook import get_runbook
+from flask_mlmonitor.web.pages import PAGES, add_pages
+from flask_mlmonitor.web.problems import PROBLEM, problem
+from flask_mlmonitor.web.rendering import as_page
 from flask_mlmonitor.web.truth import CSV, NDJSON, post_ground_truth
 
 _METRICS: Final = "mlmonitor.metrics"
@@ -29,13 +30,15 @@ _READING: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 
 def add_routes(app: Flask, settings: Settings) -> None:
     """Add the monitor's routes to the app."""
-    blueprint = Blueprint("mlmonitor", __name__, url_prefix=settings.url_prefix)
+    blueprint = Blueprint(
+        "mlmonitor", __name__, url_prefix=settings.url_prefix, static_folder="static"
+    )
     blueprint.before_request(_gate)
     blueprint.after_request(_keep_to_yourself)
     blueprint.add_url_rule("/ground-truth", "ground_truth", _ground_truth, methods=["POST"])
     blueprint.add_url_rule("/health", "health", _health)
-    blueprint.add_url_rule("/runbook", "runbook", get_runbook)
     add_api(blueprint)
+    add_pages(blueprint)
     app.register_blueprint(blueprint)
     if settings.metrics_path is not None:
         app.add_url_rule(settings.metrics_path, _METRICS, _metrics)
@@ -70,7 +73,10 @@ def _gate() -> AnyResponse | None:
     refused = refusal(state)
     if refused is None and request.method not in _READING:
         refused = change_refusal(_ACCEPTED.get(request.endpoint or "", ()))
-    return refused or _standstill(state)
+    refused = refused or _standstill(state)
+    if request.endpoint in PAGES and isinstance(refused, Response) and refused.mimetype == PROBLEM:
+        return as_page(refused)
+    return refused
 
 
 def _keep_to_yourself(response: Response) -> Response:

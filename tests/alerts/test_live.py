@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flask_mlmonitor.alerts.live import LEAST, live_readings, span_of
+from flask_mlmonitor.alerts.live import LEAST, live_readings, live_since, span_of
 from flask_mlmonitor.alerts.reading import Reading, Subject
 from flask_mlmonitor.alerts.requests import Requests
 from flask_mlmonitor.records import STATUSES, Row, Served
@@ -118,7 +118,16 @@ def test_thresholds_are_the_models_own() -> None:
     assert found["latency"].level == "ok"
 
 
+@pytest.mark.parametrize(
+    ("interval", "at", "since"),
+    [(60, 900, 600), (60, 959, 600), (90, 900, 420), (5, 924.9, 840), (5, 925, 900)],
+)
+def test_the_last_minutes(interval: float, at: float, since: int) -> None:
+    """They follow from how often one looks, and begin with a whole one."""
+    assert live_since(at, settings(EVALUATION_INTERVAL=interval)) == since
+
+
 @pytest.mark.parametrize(("interval", "seconds"), [(60, 300), (5, 60), (90, 420)])
-def test_the_last_minutes(interval: float, seconds: int) -> None:
-    """They follow from how often one looks."""
+def test_the_last_minutes_of_who_scrapes(interval: float, seconds: int) -> None:
+    """They are whole ones."""
     assert span_of(settings(EVALUATION_INTERVAL=interval)) == seconds

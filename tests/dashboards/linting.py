@@ -173,14 +173,14 @@ def _selector(node: VectorSelector, prefix: str) -> Iterator[str]:
     if node.name not in known:
         yield f"unknown metric {node.name}"
         return
-    matchers = {one.name: one for one in node.matchers.matchers}
-    if unknown := matchers.keys() - set(known[node.name]) - set(SCRAPED):
+    matchers = {(one.name, one.value) for one in node.matchers.matchers}
+    if unknown := {name for name, _ in matchers} - set(known[node.name]) - set(SCRAPED):
         yield f"unknown labels {sorted(unknown)} of {node.name}"
     wanted = () if node.name == "ALERTS" else (*SCRAPED, *set(CHOSEN) & set(known[node.name]))
     if node.name == "mlmonitor_build_info":  # its version is that of the monitor
         wanted = SCRAPED
     for label in wanted:
-        if label not in matchers or matchers[label].value != f"${label}":
+        if (label, f"${label}") not in matchers:
             yield f"{node.name} of another {label} than the chosen ones"
 
 

@@ -153,6 +153,13 @@ def test_limits_are_those_of_the_app() -> None:
     assert latency["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] == "dashed"
 
 
+def test_the_runbook_is_a_click_away() -> None:
+    """Where the app says where it is; the other link stays."""
+    url = "https://wiki.example/runbook"
+    for text in dashboards_for(settings(RUNBOOK_URL=url)).values():
+        assert [link.get("url") for link in json.loads(text)["links"]] == [None, url]
+
+
 def test_limits_have_their_panels() -> None:
     """None of them is for a panel that is not there."""
     titles = {one["title"] for text in SHIPPED.values() for one in panels(json.loads(text))}

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from example_service.app import create_app
 from example_service.data import read_flights
 from example_service.files import BASELINE, MODEL
+from example_service.inbox import Inbox
 from example_service.training import build_baseline, fit, training_flights
 
 
@@ -36,6 +37,13 @@ def app(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     monkeypatch.setenv("FLASK_EXAMPLE_DIR", str(trained))
     monkeypatch.setenv("FLASK_TESTING", "true")
     return create_app()
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    """Where alerts arrive."""
+    with Inbox() as inbox:
+        yield inbox
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -136,10 +137,13 @@ def test_the_one_command(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "example_service", "--dir", str(tmp_path / "example")]
-    command += ["--port", str(port), "--seconds", "4", "--outage", "1", "--malformed", "0.05"]
+    command += ["--port", str(port), "--seconds", "4", "--patience", "0"]
+    command += ["--outage", "1", "--malformed", "0.05"]
     for _ in range(2):
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
         assert "All counts agree." in run.stdout, run.stdout + run.stderr
+        assert re.search(r"^accuracy +0\.", run.stdout, re.MULTILINE)
+        assert re.search(r"^ml_model_accuracy\{.* 0\.", run.stdout, re.MULTILINE)
         assert run.returncode == 0
     assert [entry.name for entry in tmp_path.iterdir()] == ["example"]

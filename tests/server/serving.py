@@ -197,13 +197,19 @@ class Gunicorn(Server):
     """The service under gunicorn.
 
     :param options: of gunicorn.
+    :param app: the module of another service.
     """
 
     def __init__(
-        self, folder: Path, *options: str, workers: int = 1, settings: Mapping[str, object] = {}
+        self,
+        folder: Path,
+        *options: str,
+        app: str = APP,
+        workers: int = 1,
+        settings: Mapping[str, object] = {},
     ) -> None:
         command = [
-            *(sys.executable, "-m", "gunicorn", f"{APP}:create_app()", "--no-control-socket"),
+            *(sys.executable, "-m", "gunicorn", f"{app}:create_app()", "--no-control-socket"),
             *("--bind", "fd://{}", "--workers", str(workers)),
             *("--worker-tmp-dir", str(folder), *options),
         ]

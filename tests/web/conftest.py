@@ -27,7 +27,7 @@ def live(serve: "Serve", production: dict[str, Any]) -> "Service":
     return serve(predict, config={**production, "MLMONITOR_API_TOKEN": "s=cret"})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Service]":
     """A service that has a history; in production, with a token."""
     service = open_shop(tmp_path_factory.mktemp("shop"))

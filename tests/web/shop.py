@@ -17,13 +17,17 @@ MARKUP: Final = "<img src=x onerror=alert(1)>"
 """The name of a feature."""
 CATEGORY: Final = "</script><b>gold"
 """A value of another one."""
+Names = tuple[str, str]
+"""Of a feature, and of a value of another one."""
+ODD: Final = (MARKUP, CATEGORY)
 HOURS: Final = 5
 PER_HOUR: Final = 300
 BEARER: Final = {"Authorization": f"Bearer {TOKEN}"}
 
 
-def customers(n: int, seed: int, *, shift: float = 0.0) -> pd.DataFrame:
+def customers(n: int, seed: int, names: Names, *, shift: float = 0.0) -> pd.DataFrame:
     """Return customers, with what they did and what the model says of them."""
+    feature, category = names
     random = np.random.default_rng(seed)
     age = random.normal(45 + shift, 12, n).round(1)
     probability = 1 / (1 + np.exp(-(age - 45) / 6))
@@ -31,17 +35,20 @@ def customers(n: int, seed: int, *, shift: float = 0.0) -> pd.DataFrame:
         {
             "age": age,
             "amount": np.where(random.random(n) < 0.05, np.nan, random.lognormal(3, 1, n)),
-            "plan": random.choice(["free", "paid", CATEGORY], n, p=[0.6, 0.3, 0.1]),
+            "plan": random.choice(["free", "paid", category], n, p=[0.6, 0.3, 0.1]),
             "member": random.random(n) < 0.5,
-            MARKUP: random.integers(0, 5, n),
+            feature: random.integers(0, 5, n),
             "probability": probability.round(4),
             "fraud": random.random(n) < probability,
         }
     )
 
 
-def open_shop(folder: Path) -> Service:
-    """Serve the model for some hours up to now; in the last one, customers are much older."""
+def open_shop(folder: Path, names: Names = ODD) -> Service:
+    """Serve the model for some hours up to now; in the last one, customers are much older.
+
+    :param names: of a feature, and of a value of another one.
+    """
     app = Flask("shop")
     app.config.update(
         MLMONITOR_API_TOKEN=TOKEN,
@@ -53,7 +60,7 @@ def open_shop(folder: Path) -> Service:
     monitor = MLMonitor()
 
     @app.post("/predict")
-    @monitor.prediction("fraud", version="2", baseline=_baseline())
+    @monitor.prediction("fraud", version="2", baseline=_baseline(names))
     def predict() -> Any:
         return {"prediction": True, "probability": 0.9}
 
@@ -61,27 +68,29 @@ def open_shop(folder: Path) -> Service:
     monitor.init_app(app)
     service = Service(app, monitor)
     with app.app_context():
-        _serve(service)
+        _serve(service, names)
     return service
 
 
-def _baseline() -> Baseline:
-    known = customers(3000, seed=1)
+def _baseline(names: Names) -> Baseline:
+    known = customers(3000, 1, names)
     predictions, probabilities = known["probability"] >= 0.5, known.pop("probability")
     return Baseline.from_dataframe(
         known, target="fraud", predictions=predictions, probabilities=probabilities
     )
 
 
-def _serve(service: Service) -> None:
+def _serve(service: Service, names: Names) -> None:
     now = datetime.now(UTC)
     hour = now.replace(minute=0, second=0, microsecond=0)
     truths = []
     for ago in range(HOURS, -1, -1):
         begin = hour - timedelta(hours=ago)
-        truths += _hour(service, begin, now, seed=ago, shift=20.0 * (ago <= 1))
+        truths += _hour(
+            service, begin, now, customers(PER_HOUR, ago, names, shift=20.0 * (ago <= 1))
+        )
     for _ in range(30):
-        service.post({"age": 41.0, "amount": 20.0, "plan": "free", "member": True, MARKUP: 1})
+        service.post({"age": 41.0, "amount": 20.0, "plan": "free", "member": True, names[0]: 1})
     assert service.flush()
     answer = service.client.post("/mlmonitor/ground-truth", json=truths, headers=BEARER)
     assert answer.get_json()["accepted"] == len(truths)
@@ -94,12 +103,11 @@ def _serve(service: Service) -> None:
 
 
 def _hour(
-    service: Service, begin: datetime, now: datetime, *, seed: int, shift: float
+    service: Service, begin: datetime, now: datetime, rows: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """Predict for an hour; return the ground truth of two in three of the predictions."""
     truths = []
     step = timedelta(hours=1) / PER_HOUR
-    rows = customers(PER_HOUR, seed=seed, shift=shift)
     for number, given in enumerate(rows.to_dict("records")):
         at = begin + number * step
         if at > now:
