@@ -70,12 +70,21 @@ def run(plan: Plan, *, keep: bool = False) -> bool:
         tally = play(plan, flights, server, inbox)
         agrees = sum_up(server, inbox, before, tally)
         if keep:
-            click.echo("Serving until Ctrl-C.")
-            with suppress(KeyboardInterrupt):
-                while server.running:
-                    read_aloud(inbox)
-                    time.sleep(LISTEN_SECONDS)
+            stay(server, inbox)
+        else:
+            click.echo("With --keep it goes on serving, for you to look around.")
     return agrees
+
+
+def stay(server: Server, inbox: Inbox) -> None:
+    """Serve until Ctrl-C, and say where to look."""
+    click.echo("Serving until Ctrl-C:")
+    for what, where in server.places().items():
+        click.echo(f"{what:<12}{where}")
+    with suppress(KeyboardInterrupt):
+        while server.running:
+            read_aloud(inbox)
+            time.sleep(LISTEN_SECONDS)
 
 
 def serve(plan: Plan, inbox: Inbox) -> Server:
@@ -161,8 +170,7 @@ def sum_up(server: Server, inbox: Inbox, before: Witnesses, tally: Tally) -> boo
     click.secho(verdict, fg="green" if agrees else "red", bold=True)
     if unanswered := tally.predictions["unanswered"]:
         click.echo(f"{unanswered:,} predictions were asked for and got no answer.")
-    for what, where in server.places().items():
-        click.echo(f"{what:<12}{where}")
+    click.echo(f"All files are in {server.directory}.")
     return agrees
 
 

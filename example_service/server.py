@@ -117,8 +117,9 @@ class Server:
         return {
             "metrics": f"{self.url}/metrics",
             "health": f"{self.url}/mlmonitor/health",
-            "token": self.token,
-            "files": str(self.directory),
+            "alerts": f"{self.url}/mlmonitor/api/alerts",
+            "runbook": f"{self.url}/mlmonitor/runbook",
+            "password": f"{self.token} (with any user)",
         }
 
     def status(self) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from example_service.schedule import Flight
 from example_service.server import Server
 from tests.example import hurried
 
-SECONDS: Final = 100
+SECONDS: Final = 200
+"""How long there are flights; on a machine that has time, a fourth is enough."""
 FLIGHTS_PER_SECOND: Final = 60
 EXPECTED: Final = {"data_drift", "data_quality", "fallback"}
 
@@ -83,7 +84,7 @@ def test_what_breaks_is_told_once_and_its_end_once(
     replay = Replay(server.client(connections=8), callers, outage=server.directory / OUTAGE)
 
     tally = replay.run(
-        timetable(sample), goes_on=lambda _: families(inbox) != EXPECTED or bool(inbox.open())
+        timetable(sample), goes_on=lambda _: not families(inbox) >= EXPECTED or bool(inbox.open())
     )
 
     told = {name: [one for one in inbox.messages if one["family"] == name] for name in EXPECTED}
