@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from flask_mlmonitor._app import AppState
-from flask_mlmonitor.views.alerts import read_shown_alerts
+from flask_mlmonitor.views.alerts import Alerts, read_shown_alerts
 from flask_mlmonitor.views.drift import read_drift
 from flask_mlmonitor.views.history import read_points
 from flask_mlmonitor.views.live import read_minutes
@@ -31,25 +31,27 @@ def read_shown(state: AppState, model: str, version: str, window: str | None) ->
     """
     summary = read_model(state, model, version)
     alerts = read_shown_alerts(state, (model, version))
-    found: dict[str, Any] = {"model": summary, "alerts": alerts, "window": None}
-    if summary.judgement is None:
-        minutes = (
-            [] if summary.live is None else read_minutes(state.runtime.database, model, version)
-        )
-        charts = live_charts(minutes, state.settings.for_model(model), alerts.history)
-        return {**found, "charts": charts}
+    found = {"model": summary, "alerts": alerts, "window": None}
+    settings = state.settings.for_model(model)
+    if summary.judgement is not None:
+        known = _of_window(state, alerts, model, version, window)
+        live = live_charts(known["history"].minutes, settings, alerts.history)
+        return {**found, **known, "charts": live | known["charts"]}
+    database = state.runtime.database
+    minutes = [] if summary.live is None else read_minutes(database, model, version)
+    return {**found, "charts": live_charts(minutes, settings, alerts.history)}
+
+
+def _of_window(
+    state: AppState, alerts: Alerts, model: str, version: str, window: str | None
+) -> dict[str, Any]:
     history = read_points(state, model, version, window)
     drift = read_drift(state, model, version, window)
     performance = read_performance(state, model, version, window)
-    charts = {
-        **live_charts(history.minutes, state.settings.for_model(model), alerts.history),
-        **performance_charts(performance, history.points, alerts.history),
-        **drift_charts(drift, history.points, alerts.history),
-    }
     quality = read_quality(state, model, version, window)
     return {
-        **found,
-        "charts": charts,
+        "charts": performance_charts(performance, history.points, alerts.history)
+        | drift_charts(drift, history.points, alerts.history),
         "window": history.window,
         "drift": drift,
         "charted": charted(drift),
