@@ -91,6 +91,8 @@ def add_evaluations(
 ) -> list[Evaluation]:
     """Store evaluations; return those that nobody had stored before.
 
+    What was evaluated by hand, maybe before the window was over, gives way to what is due.
+
     :param epoch: of the lease under which they were made; 0 for those made by hand.
     :param seconds: how long they took together.
     :param replace: overwrite what is stored of the same windows.
@@ -98,9 +100,10 @@ def add_evaluations(
     :raises StoreUnavailable: when the store does not answer.
     """
     with database.writing() as connection:
-        if replace:
+        if replace or epoch:
+            older = () if replace else (_EVALUATIONS.epoch == 0,)
             for one in evaluations:
-                connection.execute(delete(tables.evaluations).where(*_same(one)))
+                connection.execute(delete(tables.evaluations).where(*_same(one), *older))
         return [one for one in evaluations if _add(connection, one, epoch, seconds, told)]
 
 

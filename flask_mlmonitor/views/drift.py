@@ -7,6 +7,7 @@ import msgspec
 
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor.background.counted import Counted
+from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.comparing import FeatureDrift
 from flask_mlmonitor.stats.concept import ConceptDrift
 from flask_mlmonitor.stats.counts import FeatureCounts
@@ -70,11 +71,6 @@ def read_drift(state: AppState, model: str, version: str, window: str | None = N
     counts = read_counts(Counted(state.runtime.database, subject), chosen)
     baseline = subject.baseline
     known = {} if baseline is None else {column.name: column.cells for column in baseline.columns}
-    prediction = None
-    if one.prediction_drift is not None:
-        expected = baseline.prediction.cells if baseline and baseline.prediction else None
-        side = _beside(expected, counts.predictions)
-        prediction = _feature(one, PREDICTION, one.prediction_drift, side)
     return Drift(
         model=model,
         version=version,
@@ -89,7 +85,7 @@ def read_drift(state: AppState, model: str, version: str, window: str | None = N
         psi_critical=subject.limits.psi_critical,
         drifted=tuple(one.drifted),
         features=tuple(sorted(_features(one, known, counts.features), key=_nearness)),
-        prediction=prediction,
+        prediction=_prediction(one, baseline, counts.predictions),
         label_drift=one.label_drift,
         concept_drift=one.concept_drift,
     )
@@ -102,6 +98,15 @@ def _features(
 ) -> Iterator[Feature]:
     for name, drift in one.drift.items():
         yield _feature(one, name, drift, _beside(expected.get(name), observed.get(name)))
+
+
+def _prediction(
+    one: Evaluation, baseline: Baseline | None, observed: FeatureCounts | None
+) -> Feature | None:
+    if one.prediction_drift is None:
+        return None
+    expected = baseline.prediction.cells if baseline and baseline.prediction else None
+    return _feature(one, PREDICTION, one.prediction_drift, _beside(expected, observed))
 
 
 def _feature(

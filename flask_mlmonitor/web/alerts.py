@@ -16,6 +16,7 @@ from flask_mlmonitor.web.answers import answering
 DURATION: Final = "1h"
 """How long a silence lasts of which nobody says how long."""
 MOST_SECONDS: Final = 366 * 86400.0
+"""How long it may last."""
 
 
 @answering

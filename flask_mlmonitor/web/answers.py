@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from flask import Response
@@ -14,7 +14,7 @@ from flask_mlmonitor.store.patience import in_a_request
 from flask_mlmonitor.views.choosing import Unknown
 from flask_mlmonitor.web.problems import problem
 
-KNOWN_ERRORS = (BaselineError, StoreError, Unknown, Unreadable)
+KNOWN_ERRORS: Final = (BaselineError, StoreError, Unknown, Unreadable)
 """What a route of ours may meet, and has an answer to."""
 
 

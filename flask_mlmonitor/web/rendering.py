@@ -42,12 +42,16 @@ _SEVERITIES: Final = {"ok": "OK", "info": "Info", "warning": "Warning", "critica
 
 def page(template: str, status: int = 200, **given: Any) -> Response:
     """Return a page that needs nothing from anywhere else."""
-    found = _environment().get_template(f"mlmonitor/{template}")
-    text = found.render(now=as_datetime(now()), **given)
-    response = Response(text, status, mimetype="text/html")
+    response = Response(render(template, **given), status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def render(template: str, **given: Any) -> str:
+    """Return a template with what it shows."""
+    found = _environment().get_template(f"mlmonitor/{template}")
+    return found.render(now=as_datetime(now()), **given)
 
 
 def as_page(answer: Response) -> Response:

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from flask_mlmonitor.web.report import report
 from tests.web.reader import Reader, chromium, serving
 from tests.web.shop import open_shop
 
@@ -27,6 +28,8 @@ def take() -> None:
             for name, part in PARTS.items():
                 reader.page.locator(part).first.screenshot(path=DOCS / f"page-{name}.png")
             reader.context.close()
+        with service.app.app_context():
+            print(f"The report has {len(report(service.state, 'fraud', '2').encode()):,} bytes.")
         service.close()
 
 
