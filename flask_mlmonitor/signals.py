@@ -31,8 +31,9 @@ drift_detected: Final = _signals.signal("drift-detected")
 are their names, the furthest first."""
 
 alert_fired: Final = _signals.signal("alert-fired")
-"""An alert has fired, in the elected process. *alert* is an
-:class:`~flask_mlmonitor.alerts.alert.Alert`; one message may be about many of them."""
+"""An alert has fired, in the elected process or in the one whose program raised it. *alert* is an
+:class:`~flask_mlmonitor.alerts.alert.Alert`; one message may be about many of them. It comes after
+the commit, and at most once: a process that is killed in that moment tells nobody."""
 
 alert_resolved: Final = _signals.signal("alert-resolved")
 """An alert that had fired is over. *alert* as above."""

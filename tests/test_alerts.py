@@ -327,3 +327,23 @@ def test_alertmanager_by_the_models_route(serve: Serve, httpserver: HTTPServer) 
     assert {(one["labels"]["model"], one["labels"]["alertname"]) for one in posted} == {
         ("fraud", "MLModelLatency")
     }
+
+
+def test_a_healthy_app_under_test(serve: Serve, httpserver: HTTPServer) -> None:
+    """Its monitor complains of nothing, neither with requests nor without."""
+    config = {
+        "MLMONITOR_WEBHOOK_URL": httpserver.url_for("/hook"),
+        "MLMONITOR_ALERT_ROUTE_WARNING": "webhook",
+        "MLMONITOR_MIN_THROUGHPUT": 10,
+        "MLMONITOR_ALERT_FOR": 0,
+    }
+    service = serve(lambda: {"prediction": True}, config=config)
+    with service.app.app_context():
+        service.monitor.evaluate()
+        for _ in range(30):
+            service.post()
+        service.monitor.evaluate()
+        assert service.monitor.alerts.active() == []
+
+    assert httpserver.log == []
+    assert "faults background" not in service.tally()

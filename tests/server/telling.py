@@ -158,12 +158,13 @@ def hosts(
         for name in ("east", "west") if external else ("east",):
             own = folder / name
             own.mkdir(exist_ok=True)
-            given = dict(settings)
+            given, options = dict(settings), []
             if name == "west":
-                given["MLMONITOR_BACKGROUND"] = "external"
+                given["MLMONITOR_BACKGROUND"], options = "external", ["--preload"]
                 for _ in range(2):
                     stack.enter_context(worker(own, given, app=APP))
-            found.append(stack.enter_context(Gunicorn(own, app=APP, workers=2, settings=given)))
+            server = Gunicorn(own, *options, app=APP, workers=2, settings=given)
+            found.append(stack.enter_context(server))
         yield tuple(found)
 
 
