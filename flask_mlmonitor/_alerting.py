@@ -2,19 +2,20 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Final
 
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState
-from flask_mlmonitor._evaluations import schedule_of, subjects_of
+from flask_mlmonitor._evaluations import schedule_of, subjects_of, tell
 from flask_mlmonitor.alerts.alert import Alert, Notification
 from flask_mlmonitor.alerts.deciding import Decision
 from flask_mlmonitor.alerts.retraining import Recommendation
-from flask_mlmonitor.alerts.routing import LOG, route_of, unreachable
+from flask_mlmonitor.alerts.routing import LOG, keys_to_set, route_of, route_to
 from flask_mlmonitor.background.duties import Duties
+from flask_mlmonitor.background.figures import Figures
 from flask_mlmonitor.background.recommending import Recommending
 from flask_mlmonitor.background.runtime import Runtime
 from flask_mlmonitor.background.watch import Watch
@@ -24,11 +25,12 @@ from flask_mlmonitor.channels.configured import routed
 from flask_mlmonitor.channels.delivery import Delivery
 from flask_mlmonitor.channels.feed import Feed
 from flask_mlmonitor.channels.webhook import Webhook
+from flask_mlmonitor.clock import now
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import MONITOR, NotificationCounters, RetrainingCounters
 from flask_mlmonitor.counters.slots import read_slots
-from flask_mlmonitor.store.alerting import read_alerts
+from flask_mlmonitor.store.alerting import Post, read_heard
 from flask_mlmonitor.store.levels import DAY
 from flask_mlmonitor.store.outbox import add_messages
 
@@ -38,40 +40,46 @@ RETRAINING: Final = "retraining"
 
 def duties_of(state: AppState, runtime: Runtime) -> Duties:
     """Return what the elected process does for an app."""
-    return Duties(schedule_of(state, runtime), _watch_of(state, runtime))
+    return Duties(
+        schedule_of(state, runtime),
+        _watch_of(state, runtime),
+        wanted=lambda: state.app() is not None,
+    )
 
 
-def post(
-    state: AppState, connection: Any, notifications: Sequence[Notification], time: float
-) -> None:
-    """Add messages to the outbox, for the channels of their severity.
+def posting(state: AppState, time: float) -> Post:
+    """Return what adds messages to the outbox, for the channels of their severity.
 
     :param time: now, in seconds since the epoch.
     """
-    if notifications:
-        messages = [(one, _channels_for(state, one)) for one in notifications]
-        add_messages(connection, state.name, messages, created=time)
+
+    def post(connection: Any, notifications: Sequence[Notification]) -> None:
+        if notifications:
+            messages = [(one, _channels_for(state, one)) for one in notifications]
+            add_messages(connection, state.name, messages, created=time)
+
+    return post
 
 
 def tell_decided(state: AppState, decision: Decision) -> None:
     """Send the signals of what became of alerts."""
     events = {"fired": signals.alert_fired, "resolved": signals.alert_resolved}
     for one in decision.transitions:
-        signal = events.get(one.event)
-        if signal is not None:
-            _tell(state, partial(signal.send, alert=one.alert))
+        if one.event in events:
+            tell(state, events[one.event], alert=one.alert)
 
 
 def _watch_of(state: AppState, runtime: Runtime) -> Watch:
     channels = {**state.channels, **_retraining_channel(state)}
     counters = NotificationCounters(runtime.slot, channels)
     feed = state.channels.get("alertmanager")
+    on_fault = partial(runtime.faults.happened, "background")
     delivery = Delivery(
         state.name,
         runtime.database,
         channels,
         count=counters.came,
-        on_fault=partial(runtime.faults.happened, "background"),
+        on_fault=on_fault,
         feed=Feed(feed, partial(_fed, state, runtime)) if isinstance(feed, Alertmanager) else None,
     )
     recommending = Recommending(
@@ -81,15 +89,17 @@ def _watch_of(state: AppState, runtime: Runtime) -> Watch:
         post=partial(_post_recommendation, state),
         on_recommended=partial(_tell_recommended, state, runtime),
     )
+    faults = partial(_faults, runtime)
     return Watch(
         state.name,
         runtime.database,
         partial(subjects_of, state),
         state.settings,
-        post=partial(post, state),
+        figures=Figures(state.name, runtime.database, state.settings, faults=faults),
+        posting=partial(posting, state),
         delivery=delivery,
         recommending=recommending,
-        faults=partial(_faults, runtime),
+        on_fault=on_fault,
         on_decided=partial(tell_decided, state),
     )
 
@@ -99,7 +109,7 @@ def _channels_for(state: AppState, notification: Notification) -> tuple[str, ...
     channels = routed(notification, route_of(notification, settings), state.channels)
     if channels == (LOG,) and notification.severity != "info":
         with state.runtime.faults.guard("background"):
-            _say_that_nobody_is_told(state.runtime, sorted(set(unreachable(settings).values())))
+            _say_that_nobody_is_told(state.runtime, keys_to_set(settings, state.channels))
     return channels
 
 
@@ -111,13 +121,11 @@ def _say_that_nobody_is_told(runtime: Runtime, missing: Sequence[str]) -> None:
 
 def _fed(state: AppState, runtime: Runtime) -> list[Alert]:
     """Return the alerts that Alertmanager is to know of."""
-    routes = {
-        "info": (),
-        "warning": state.settings.alert_route_warning,
-        "critical": state.settings.alert_route_critical,
-    }
-    alerts = read_alerts(runtime.database, state.name)
-    return [one for one in alerts if "alertmanager" in routes[one.severity]]
+    return [
+        one
+        for one in read_heard(runtime.database, state.name, now())
+        if "alertmanager" in route_to(one.severity, state.settings.for_model(one.model))
+    ]
 
 
 def _faults(runtime: Runtime) -> float:
@@ -158,11 +166,4 @@ def _tell_recommended(state: AppState, runtime: Runtime, found: Recommendation) 
     LOGGER.warning("Train %s %s anew: %s", found.model, found.version, " ".join(found.reasons))
     with runtime.faults.guard("counters"):
         RetrainingCounters(runtime.slot, Owner(found.model, found.version)).recommended()
-    _tell(state, partial(signals.retraining_recommended.send, recommendation=found))
-
-
-def _tell(state: AppState, send: Callable[[Any], object]) -> None:
-    app = state.app()
-    if app is not None:
-        with app.app_context(), state.runtime.faults.guard("signal"):
-            send(app)
+    tell(state, signals.retraining_recommended, recommendation=found)

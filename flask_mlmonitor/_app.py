@@ -90,7 +90,7 @@ class AppState:
                     self.problem = str(error)
                     raise
                 self.problem = None
-                runtime.duties.setdefault(self.name, self.duties(self, runtime))
+                runtime.take_on(self.name, self.duties(self, runtime))
                 self._runtime = runtime
             return self._runtime
 

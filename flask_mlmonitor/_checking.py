@@ -1,14 +1,14 @@
 """Alerts that a program asks for: its figures against the thresholds, and its own words."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from math import isfinite
-from typing import Any, Final, cast, get_args
+from typing import Final, cast, get_args
 from uuid import uuid4
 
-from flask_mlmonitor._alerting import post, tell_decided
+from flask_mlmonitor import signals
+from flask_mlmonitor._alerting import posting, tell_decided
 from flask_mlmonitor._app import AppState, load_baseline
-from flask_mlmonitor._evaluations import limits_of
+from flask_mlmonitor._evaluations import limits_of, tell
 from flask_mlmonitor.alerts.alert import Alert, Notification, Severity
 from flask_mlmonitor.alerts.deciding import Decision, Memory, decide
 from flask_mlmonitor.alerts.levels import LEVELS, Level, Thresholds
@@ -136,8 +136,9 @@ def send(
         time=alert.since,
         alerts=(alert,),
     )
-    posting = partial(_post_one, state, notification, current)
-    add_alert(state.runtime.database, state.name, alert, time=current, post=posting)
+    database, post = state.runtime.database, posting(state, current)
+    add_alert(database, state.name, alert, notification, post=post)
+    tell(state, signals.alert_fired, alert=alert)
     _send_in_tests(state)
     return alert
 
@@ -146,7 +147,21 @@ def silence(state: AppState, seconds: float, *, why: str = "", **matched: str | 
     """Silence alerts for so many seconds.
 
     :param matched: the fields of a :class:`Silence` of these names.
+    :raises ConfigError: for a model or a metric that there is not.
     """
+    _check_matched(state, matched)
+    return _silence(state, seconds, why, matched)
+
+
+def silence_alert(state: AppState, alert: Alert, seconds: float, *, why: str) -> Silence:
+    """Silence an alert, and those about the same figure that follow it, for so many seconds."""
+    names = ("model", "version", "metric", "feature")
+    return _silence(state, seconds, why, {name: getattr(alert, name) for name in names})
+
+
+def _silence(
+    state: AppState, seconds: float, why: str, matched: Mapping[str, str | None]
+) -> Silence:
     found = Silence(id=str(uuid4()), until=now() + seconds, why=why, **matched)
     database = state.runtime.database
     database.prepare()
@@ -159,18 +174,16 @@ def _decided(state: AppState, readings: Sequence[Reading]) -> list[Alert]:
     if not readings:
         return []
     known: list[Memory] = []
+    current, database = now(), state.runtime.database
 
     def deciding(memory: Memory) -> Decision:
         known[:] = [memory]
         return decide(
-            memory, readings, app=state.name, now=now(), settings=state.settings, by_hand=True
+            memory, readings, app=state.name, now=current, settings=state.settings, by_hand=True
         )
 
-    database = state.runtime.database
     database.prepare()
-    current = now()
-    posting = partial(_post, state, current)
-    decision = settle(database, state.name, deciding, post=posting)
+    decision = settle(database, state.name, deciding, post=posting(state, current))
     assert decision is not None
     tell_decided(state, decision)
     _send_in_tests(state)
@@ -198,6 +211,19 @@ def _subject(
     raise ConfigError("model", given, f"give model and version, {names}")
 
 
+def _check_matched(state: AppState, matched: Mapping[str, str | None]) -> None:
+    """Refuse a silence that nothing would ever match, such as one of a misspelt model."""
+    declared = state.declarations()
+    known = {
+        "model": {MONITOR, *(one.model for one in declared)},
+        "version": {NO_VERSION, *(one.version for one in declared)},
+        "metric": RULE.keys(),
+    }
+    for name, names in known.items():
+        if matched.get(name) not in (None, *names):
+            raise ConfigError(name, matched[name], f"use {one_of(sorted(names))}")
+
+
 def _number(value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise ConfigError("value", value, "give a finite number")
@@ -207,16 +233,6 @@ def _bounds(limit: Limit) -> Thresholds:
     usual = 1.0 if limit.low else 0.0
     origin = usual if limit.usual is None else limit.usual
     return Thresholds(limit.warning, limit.critical, low=limit.low, origin=origin)
-
-
-def _post(
-    state: AppState, current: float, connection: Any, notifications: Sequence[Notification]
-) -> None:
-    post(state, connection, notifications, current)
-
-
-def _post_one(state: AppState, notification: Notification, current: float, connection: Any) -> None:
-    post(state, connection, [notification], current)
 
 
 def _send_in_tests(state: AppState) -> None:

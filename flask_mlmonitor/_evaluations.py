@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from blinker import Signal
+
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState, load_baseline
 from flask_mlmonitor.background.evaluator import keep, run
@@ -56,7 +58,7 @@ def schedule_of(state: AppState, runtime: Runtime) -> Schedule:
         runtime.folders.store_url,
         lambda: subjects_of(state),
         waits=runtime.waits_for,
-        on_finished=lambda evaluations: tell(state, evaluations),
+        on_finished=lambda evaluations: tell_evaluated(state, evaluations),
     )
 
 
@@ -80,23 +82,28 @@ def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tup
     found = run(runtime.database, subjects, now() if at is None else at.timestamp())
     seconds = time.monotonic() - began
     keep(runtime.database, found, seconds=seconds, replace=True, told=at is not None)
-    tell(state, found.evaluations)
+    tell_evaluated(state, found.evaluations)
     if runtime.inline and at is None:
         runtime.duties[state.name].watch.look()
         runtime.duties[state.name].watch.delivery.run()
     return tuple(found.evaluations)
 
 
-def tell(state: AppState, evaluations: Sequence[Evaluation]) -> None:
+def tell_evaluated(state: AppState, evaluations: Sequence[Evaluation]) -> None:
     """Send the signals of evaluations that were stored."""
+    for one in evaluations:
+        tell(state, signals.evaluation_finished, evaluation=one)
+        new = [name for name in one.drifted if one.since.get(name) == one.end]
+        if new:
+            tell(state, signals.drift_detected, evaluation=one, features=new)
+
+
+def tell(state: AppState, signal: Signal, **told: object) -> None:
+    """Send a signal from a background thread; a receiver that fails is in no other's way."""
     app = state.app()
     if app is None:
         return
     with app.app_context():
-        for one in evaluations:
+        for receiver in signal.receivers_for(app):
             with state.runtime.faults.guard("signal"):
-                signals.evaluation_finished.send(app, evaluation=one)
-            new = [name for name in one.drifted if one.since.get(name) == one.end]
-            if new:
-                with state.runtime.faults.guard("signal"):
-                    signals.drift_detected.send(app, evaluation=one, features=new)
+                receiver(app, **told)

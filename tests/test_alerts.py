@@ -190,6 +190,65 @@ def test_a_silence_and_an_acknowledgement(service: Service, httpserver: HTTPServ
     assert silence.why == "a release"
 
 
+def test_a_silence_ends(service: Service, httpserver: HTTPServer) -> None:
+    """Before its time; then people are told of what lasts."""
+    with service.app.app_context():
+        alerts = service.monitor.alerts
+        silence = alerts.silence("2h", model="fraud")
+        alerts.check_latency(3)
+        assert alerts.silences() == [silence]
+        assert alerts.unsilence(silence.id)
+        assert not alerts.unsilence(silence.id)
+        assert alerts.silences() == []
+        alerts.check_latency(3)
+
+    assert [one["reason"] for one in told(httpserver)] == ["new"]
+
+
+@pytest.mark.parametrize("given", [{"model": "frod"}, {"version": "9"}, {"metric": "latencies"}])
+def test_a_silence_of_nothing(service: Service, given: dict[str, str]) -> None:
+    """It is refused: whoever misspells a name would be told all the same."""
+    (name,) = given
+    with (
+        service.app.app_context(),
+        pytest.raises(ConfigError, match=f"{name}.*(fraud|2|latency)"),
+    ):
+        service.monitor.alerts.silence("2h", **given)
+
+
+def test_listeners_that_fail(service: Service, httpserver: HTTPServer) -> None:
+    """They are in the way of no message, and of no other listener."""
+
+    def fail(_sender: object, **_given: Any) -> None:
+        raise RuntimeError("out of order")
+
+    with (
+        signals.alert_fired.connected_to(fail),
+        heard(signals.alert_fired) as fired,
+        signals.alert_fired.connected_to(fail),
+        service.app.app_context(),
+    ):
+        alert = service.monitor.alerts.check_latency(3)
+        sent = service.monitor.alerts.send_alert("info", "Hello.", "greeting", 1)
+
+    assert fired == [alert, sent]
+    assert [one["reason"] for one in told(httpserver)] == ["new"]
+    assert service.tally()["faults signal"] == 2
+
+
+def test_nobody_to_tell(serve: Serve, baseline: Baseline, caplog: pytest.LogCaptureFixture) -> None:
+    """The log is told of all; what to set is said once."""
+    service = serve(lambda: {"prediction": True}, baseline=baseline)
+    with service.app.app_context():
+        service.monitor.alerts.check_latency(3)
+        service.monitor.alerts.check_error_rate(0.5)
+
+    lines = [record.getMessage() for record in caplog.records]
+    (said,) = [line for line in lines if line.startswith("Nobody but the log")]
+    assert "MLMONITOR_SLACK_WEBHOOK_URL" in said
+    assert len([one for one in caplog.records if one.name == "flask_mlmonitor.alerts"]) == 2
+
+
 def test_over_http(service: Service) -> None:
     """Which there are, who knows, and what nobody wants to hear."""
     client = service.client
@@ -235,6 +294,36 @@ def test_on_the_command_line(service: Service) -> None:
     assert alert.id in run.invoke(cli, ["alerts"]).output
     assert json.loads(run.invoke(cli, ["alerts", "--json"]).output)[0]["id"] == alert.id
     assert "Acknowledged" in run.invoke(cli, ["alerts", "acknowledge", alert.id]).output
-    assert "Silent until" in run.invoke(cli, ["alerts", "silence", "2h"]).output
+    assert "Nothing is silenced." in run.invoke(cli, ["alerts", "silences"]).output
+    silent = run.invoke(cli, ["alerts", "silence", "2h", "--metric", "latency"]).output
+    assert "Silent until" in silent
+    assert "latency" in run.invoke(cli, ["alerts", "silences"]).output
+    unsilence = ["alerts", "unsilence", silent.split()[-1]]
+    assert [run.invoke(cli, unsilence).exit_code for _ in range(2)] == [0, 1]
+    assert run.invoke(cli, ["alerts", "silence", "2h", "--model", "frod"]).exit_code == 2
     assert run.invoke(cli, ["alerts", "acknowledge", "x"]).exit_code == 1
     assert run.invoke(cli, ["alerts", "silence", "soon"]).exit_code == 2
+
+
+def test_alertmanager_by_the_models_route(serve: Serve, httpserver: HTTPServer) -> None:
+    """It hears of those that go to it, and are not silenced."""
+    httpserver.expect_request("/api/v2/alerts", method="POST").respond_with_data("")
+    config = {
+        "MLMONITOR_ALERTMANAGER_URL": httpserver.url_for("/"),
+        "MLMONITOR_ALERT_ROUTE_CRITICAL": "log",
+        "MLMONITOR_MODELS": {"fraud": {"ALERT_ROUTE_CRITICAL": "alertmanager"}},
+    }
+    service = serve(lambda: {"prediction": True}, config=config)
+    service.monitor.register("churn")
+    with service.app.app_context():
+        alerts = service.monitor.alerts
+        alerts.silence("1h", metric="error_rate")
+        alerts.check_error_rate(0.5, model="fraud")
+        alerts.check_latency(3, model="churn")
+        assert httpserver.log == []
+        alerts.check_latency(3, model="fraud")
+
+    posted = [one for request, _ in httpserver.log for one in request.get_json()]
+    assert {(one["labels"]["model"], one["labels"]["alertname"]) for one in posted} == {
+        ("fraud", "MLModelLatency")
+    }

@@ -14,7 +14,7 @@ class Health(NamedTuple):
 
     :param recorded: predictions that were.
     :param lost: predictions that could not be.
-    :param evaluated: the end of the last window that was judged; ``None`` where none is to be.
+    :param evaluated: the end of the last window that was judged, or since when there are such.
     :param step: how many seconds lie between two ends.
     :param given_up: messages that will not be delivered any more.
     :param faults: of the monitor.
@@ -22,7 +22,7 @@ class Health(NamedTuple):
 
     recorded: int
     lost: int
-    evaluated: float | None
+    evaluated: float
     step: float
     given_up: int
     faults: int
@@ -34,9 +34,8 @@ def health_readings(health: Health, now: float, settings: Settings) -> Iterator[
         "lost_records": health.lost / max(1, health.lost + health.recorded),
         "notifications_failing": float(health.given_up),
         "internal_errors": float(health.faults),
+        "evaluation_stalled": max(0.0, (now - health.evaluated) // health.step - 1),
     }
-    if health.evaluated is not None:
-        figures["evaluation_stalled"] = max(0.0, (now - health.evaluated) // health.step - 1)
     subject = Subject(MONITOR, NO_VERSION, now)
     for name, value in figures.items():
         rule = RULE[name]
@@ -46,8 +45,8 @@ def health_readings(health: Health, now: float, settings: Settings) -> Iterator[
 def truth_reading(subject: Subject, newest: float, settings: Settings) -> Reading:
     """Return for how long no ground truth came.
 
-    :param newest: when some came last, in seconds since the epoch; of a model to which none ever
-        came there is nothing to say.
+    :param newest: when some came last, or should have, in seconds since the epoch; of a model to
+        which none ever came there is nothing to say.
     :param settings: of the model.
     """
     rule = RULE["stale_ground_truth"]

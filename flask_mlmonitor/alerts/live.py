@@ -30,7 +30,7 @@ def live_since(now: float, settings: Settings) -> int:
 
 
 def live_readings(
-    subject: Subject, requests: Requests, seconds: float, settings: Settings
+    subject: Subject, requests: Requests, seconds: float, settings: Settings, *, watched: float
 ) -> Iterator[Reading]:
     """Yield what is known of a model's requests.
 
@@ -40,6 +40,8 @@ def live_readings(
     :param subject: without a span: these minutes overlap those of the next look.
     :param seconds: in which the requests came.
     :param settings: of the model.
+    :param watched: for how many seconds they have been looked at: right after a start there are
+        few, which says nothing.
     """
     rows, every = requests.rows, sum(requests.rows.values())
     valid = every - rows["invalid"]
@@ -47,10 +49,10 @@ def live_readings(
     yield _share(subject, "error_rate", rows["error"], valid, settings)
     yield _share(subject, "fallback_rate", rows["fallback"], valid, settings)
     yield _share(subject, "invalid_rate", rows["invalid"], every, settings)
-    for rule in (RULE["throughput_low"], RULE["throughput_high"]):
-        limits = rule.thresholds(settings)
-        if limits.warning is not None:
-            yield subject.read(rule, requests.number / seconds, limits, n=requests.number)
+    yield from _rate(subject, "throughput_high", requests.number, seconds, settings)
+    if watched >= MINUTE:
+        span = min(seconds, watched)
+        yield from _rate(subject, "throughput_low", requests.number, span, settings)
 
 
 def _latency(subject: Subject, requests: Requests, settings: Settings) -> Reading:
@@ -64,6 +66,14 @@ def _latency(subject: Subject, requests: Requests, settings: Settings) -> Readin
         if interval(slower, n)[0] > 1 - QUANTILE:
             proven = level
     return subject.read(rule, requests.quantile(QUANTILE), limits, n=n, proven=proven)
+
+
+def _rate(
+    subject: Subject, name: str, n: int, seconds: float, settings: Settings
+) -> Iterator[Reading]:
+    limits = RULE[name].thresholds(settings)
+    if limits.warning is not None:
+        yield subject.read(RULE[name], n / seconds, limits, n=n)
 
 
 def _share(subject: Subject, name: str, hits: int, n: int, settings: Settings) -> Reading:

@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import lru_cache
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 import msgspec
 
@@ -11,6 +11,9 @@ from flask_mlmonitor.alerts.levels import Level
 from flask_mlmonitor.alerts.reading import Reading
 from flask_mlmonitor.alerts.saying import sentence
 from flask_mlmonitor.clock import as_datetime
+
+OPEN: Final = ("firing", "recovering")
+"""The states of an alert that has fired and is not over."""
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,7 +67,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def open(self) -> bool:
         """Whether its alert has fired and is not over."""
-        return self.state in ("firing", "recovering")
+        return self.state in OPEN
 
     @property
     def idle(self) -> bool:

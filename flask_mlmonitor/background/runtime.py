@@ -28,6 +28,7 @@ from flask_mlmonitor.counters.slots import Slot
 from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
+from flask_mlmonitor.store.patience import in_a_request
 from flask_mlmonitor.store.truth import Claim, Matched, Verdict, record_ground_truth
 from flask_mlmonitor.store.urls import open_store
 
@@ -162,9 +163,12 @@ class Runtime:
             return
         self._closed = True
         deadline = time.monotonic() + GOODBYE_SECONDS
-        self.loop.stop(GOODBYE_SECONDS)
-        for loop in self._loops[1:]:
+        for loop in self._loops:
+            loop.stop(0.0)
+        for loop in (self.loop, self.upkeep, self.alerting):
             loop.stop(max(0.0, deadline - time.monotonic()))
+        self._resign(deadline)
+        self.evaluation.stop(max(0.0, deadline - time.monotonic()))
         for duties in self.duties.values():
             duties.watch.delivery.wait(max(0.0, deadline - time.monotonic()))
         self.journal.close()
@@ -187,6 +191,13 @@ class Runtime:
         for loop in self._loops:
             with self.faults.guard("background"):  # without them app and journal go on
                 loop.start()
+
+    def _resign(self, deadline: float) -> None:
+        with self.faults.guard("background"), contextlib.suppress(StoreError), in_a_request():
+            for duties in self.duties.values():
+                if self.loop.trouble is not None or time.monotonic() > deadline:
+                    return  # what is not given back ends by itself
+                duties.resign()
 
     def _last_turn(self, deadline: float) -> None:
         with self.faults.guard("background"):
@@ -217,18 +228,41 @@ class Runtime:
         backlog = self.drain.backlog()
         return backlog.size > 0 and time.time() - backlog.lag < moment
 
+    def take_on(self, app: str, duties: Duties) -> None:
+        """Evaluate and watch an app's models; of two apps of one name, those of the first."""
+        known = self.duties.get(app)
+        if known is None or not known.wanted():
+            self.duties[app] = duties
+        else:
+            LOGGER.warning(
+                "Two apps called %r share the data folder %s: only the models of the first one "
+                "are evaluated and have alerts. Name them apart.",
+                app, self.folders.data,
+            )  # fmt: skip
+
     def _evaluate(self) -> bool:
-        if self._drains and self.election.win():
-            with contextlib.suppress(StoreError):  # the drain tells of a store that is away
-                for duties in list(self.duties.values()):
-                    duties.schedule.turn()
-        return False
+        return self._each(lambda duties: duties.schedule.turn())
 
     def _watch(self) -> bool:
-        if self._drains and self.election.win():
-            with contextlib.suppress(StoreError):
-                for duties in list(self.duties.values()):
-                    duties.watch.turn()
+        return self._each(lambda duties: duties.watch.turn())
+
+    def _each(self, turn: Callable[[Duties], object]) -> bool:
+        """Take a turn for each app, if elected: one that fails is not in the way of others."""
+        failed: list[Exception] = []
+        if not (self._drains and self.election.win()):
+            return False
+        for duties in list(self.duties.values()):
+            try:
+                if duties.wanted():
+                    turn(duties)
+            except StoreError:
+                break  # the drain tells of a store that is away
+            except Exception as error:  # noqa: BLE001  raised below
+                failed.append(error)
+        for other in failed[1:]:
+            self.faults.happened("background", other)
+        if failed:
+            raise failed[0]
         return False
 
     def _turn(self) -> bool:

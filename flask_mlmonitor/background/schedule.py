@@ -48,7 +48,7 @@ class Schedule:
         self._waits = waits
         self._on_finished = on_finished
         self._clock = clock
-        self._lease = Lease(database, f"evaluator of {app}")
+        self.lease = Lease(database, f"evaluator of {app}")
         self._done = 0.0
 
     def turn(self) -> None:
@@ -63,12 +63,12 @@ class Schedule:
         current = self._clock()
         end = floor(current - SETTLE_SECONDS, step_of(subjects[0].windows))
         late = current - end > LONGEST_WAIT
-        if end <= self._done or (self._waits(end) and not late) or not self._lease.win():
+        if end <= self._done or (self._waits(end) and not late) or not self.lease.win():
             return
         if last_end(self._database, [(one.model, one.version) for one in subjects]) < end:
             began = time.monotonic()
             found = evaluate_in_child(Job(self._store_url, end, tuple(subjects)))
             seconds = time.monotonic() - began
-            epoch = self._lease.epoch
+            epoch = self.lease.epoch
             self._on_finished(keep(self._database, found, epoch=epoch, seconds=seconds))
         self._done = end

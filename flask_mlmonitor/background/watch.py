@@ -1,53 +1,52 @@
 """An app's alerts, looked after by one process of all hosts."""
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from flask_mlmonitor._parsers import MINUTE
+import msgspec
+
 from flask_mlmonitor.alerts.alert import Notification
 from flask_mlmonitor.alerts.deciding import Decision, Memory, decide
 from flask_mlmonitor.alerts.evaluated import window_readings
-from flask_mlmonitor.alerts.health import Health, health_readings, truth_reading
-from flask_mlmonitor.alerts.live import live_readings, live_since
 from flask_mlmonitor.alerts.reading import Reading
-from flask_mlmonitor.alerts.reading import Subject as Whom
-from flask_mlmonitor.alerts.requests import Requests
+from flask_mlmonitor.background.figures import Figures, Moment
 from flask_mlmonitor.background.maintenance import Every
 from flask_mlmonitor.background.recommending import Recommending
-from flask_mlmonitor.background.subjects import Subject, step_of
+from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.channels.delivery import Delivery
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.config import Settings
+from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.store.alerting import settle
+from flask_mlmonitor.store.alerting import Post, settle
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.leases import Lease
-from flask_mlmonitor.store.levels import floor
-from flask_mlmonitor.store.outbox import count_dead
-from flask_mlmonitor.store.reading import read_truth_times
-from flask_mlmonitor.store.results import count_lost, mark_told, read_last_run, read_untold
-from flask_mlmonitor.store.windows import read_window
+from flask_mlmonitor.store.leases import TTL_SECONDS, Lease
+from flask_mlmonitor.store.results import Untold, mark_told, read_untold
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 TURN_SECONDS: Final = 1.0
 """How often messages are looked for that are to be sent."""
+TTL_LOOKS: Final = 1.5
+"""For how many looks the lease holds, where that is less than usual: a successor misses one."""
 
-Post = Callable[[Any, Sequence[Notification], float], None]
-"""Adds messages to the outbox, as of a time, in the transaction that decided to send them."""
+T = TypeVar("T")
+Posting = Callable[[float], Post]
+"""Returns what adds messages to the outbox as of a time."""
 
 
 class Watch:
     """Reads the figures of one app's models, decides upon alerts, and has messages sent.
 
     Among all processes of all hosts a lease decides who does so. What is decided upon and what is
-    told are one transaction.
+    told are one transaction. What cannot be read of one model is a fault, and in nobody's way.
 
     :param subjects: returns the app's models.
-    :param faults: returns how many faults this host's monitor ever had.
+    :param on_fault: called with what was wrong with a figure.
     :param on_decided: called with what has changed, when it is stored.
     """
 
@@ -58,10 +57,11 @@ class Watch:
         subjects: Callable[[], Sequence[Subject]],
         settings: Settings,
         *,
-        post: Post,
+        figures: Figures,
+        posting: Posting,
         delivery: Delivery,
         recommending: Recommending,
-        faults: Callable[[], float],
+        on_fault: Callable[[Exception], object],
         on_decided: Callable[[Decision], None],
         clock: Clock = now,
     ) -> None:
@@ -69,14 +69,16 @@ class Watch:
         self._database = database
         self._subjects = subjects
         self._settings = settings
-        self._post = post
+        self._figures = figures
+        self._posting = posting
         self.delivery = delivery
         self._recommending = recommending
-        self._faults = faults
-        self._totals = deque([(clock(), faults())])
+        self._on_fault = on_fault
         self._on_decided = on_decided
         self._clock = clock
-        self._lease = Lease(database, f"alerts of {app}")
+        self._began = clock()
+        ttl = min(TTL_SECONDS, TTL_LOOKS * settings.evaluation_interval)
+        self.lease = Lease(database, f"alerts of {app}", ttl=ttl, renewal=ttl / 2)
         self._looks = Every(settings.evaluation_interval, clock)
 
     def turn(self) -> None:
@@ -84,11 +86,13 @@ class Watch:
 
         :raises StoreError: when the store does not answer.
         """
-        if not (self._database.exists() and self._lease.win()):
+        if not (self._database.exists() and self.lease.win()):
             return
-        if self._looks.due():
-            self.look(self._lease)
-        self.delivery.turn()
+        try:
+            if self._looks.due():
+                self.look(self.lease)
+        finally:
+            self.delivery.turn()
 
     def look(self, lease: Lease | None = None) -> Decision | None:
         """Read all figures, and decide.
@@ -98,9 +102,11 @@ class Watch:
         :raises StoreError: when the store does not answer.
         """
         current, subjects = self._clock(), self._subjects()
+        moment = Moment.of(current, lease.since if lease else self._began, self._settings)
         served = [(one.model, one.version) for one in subjects]
         untold = read_untold(self._database, served)
-        readings = [*_of_windows(untold, subjects, self._settings), *self._figures(current)]
+        evaluations = [one for text in untold if (one := self._decoded(text)) is not None]
+        readings = self._windows(evaluations, subjects) + self._now(subjects, moment)
 
         def deciding(memory: Memory) -> Decision:
             return decide(
@@ -114,63 +120,60 @@ class Watch:
 
         def post(connection: "Connection", notifications: Sequence[Notification]) -> None:
             mark_told(connection, untold)
-            self._post(connection, notifications, current)
+            self._posting(current)(connection, notifications)
 
         decision = settle(self._database, self._app, deciding, post=post, lease=lease)
         if decision is not None:
             self._on_decided(decision)
-            self._recommending.consider(untold, current)
+            self._guarded(partial(self._recommending.consider, evaluations, current), None)
         return decision
 
-    def _figures(self, current: float) -> Iterator[Reading]:
-        subjects = self._subjects()
-        start, end = live_since(current, self._settings), floor(current, MINUTE) + MINUTE
-        recorded = 0
-        times = read_truth_times(self._database)
-        for one in subjects:
-            settings = self._settings.for_model(one.model)
-            whom = Whom(one.model, one.version, current)
-            window = read_window(
-                self._database, one.model, one.version, start, end, blocks=("operations",)
-            )
-            recorded += window.n
-            requests = Requests.of(list(window.rollups.values()))
-            yield from live_readings(whom, requests, current - start, settings)
-            newest = times.get((one.model, one.version))
-            if newest is not None:
-                yield truth_reading(whom, newest, settings)
-        if subjects:
-            health = self._health(start, end, recorded, step_of(subjects[0].windows))
-            yield from health_readings(health, current, self._settings)
+    def _decoded(self, untold: Untold) -> Evaluation | None:
+        try:
+            return untold.evaluation
+        except msgspec.DecodeError as error:
+            self._on_fault(error)
+            return None
 
-    def _health(self, start: int, end: int, recorded: int, step: int) -> Health:
-        last = read_last_run(self._database)
-        return Health(
-            recorded=recorded,
-            lost=count_lost(self._database, start, end),
-            evaluated=None if last is None else last.end,
-            step=step,
-            given_up=count_dead(self._database, self._app, since=start),
-            faults=self._faults_since(start),
-        )
+    def _windows(
+        self, evaluations: Iterable[Evaluation], subjects: Sequence[Subject]
+    ) -> list[Reading]:
+        """Return what windows say, those of a model together that ended together."""
+        known = {(one.model, one.version): one for one in subjects}
+        ended = attrgetter("end", "model", "version")
+        return [
+            reading
+            for _, together in groupby(sorted(evaluations, key=ended), ended)
+            for reading in self._said(partial(self._of_windows, list(together), known))
+        ]
 
-    def _faults_since(self, start: float) -> int:
-        self._totals.append((self._clock(), self._faults()))
-        while len(self._totals) > 2 and self._totals[1][0] <= start:
-            self._totals.popleft()
-        return max(0, int(self._totals[-1][1] - self._totals[0][1]))
-
-
-def _of_windows(
-    evaluations: Collection[Evaluation], subjects: Sequence[Subject], settings: Settings
-) -> Iterator[Reading]:
-    """Yield what windows say, those together that ended together."""
-    known: Mapping[tuple[str, str], Subject] = {(one.model, one.version): one for one in subjects}
-
-    def ended(one: Evaluation) -> tuple[float, str, str]:
-        return one.end.timestamp(), one.model, one.version
-
-    for (_, model, version), together in groupby(sorted(evaluations, key=ended), ended):
-        one = known[model, version]
+    def _of_windows(
+        self, together: Sequence[Evaluation], known: Mapping[tuple[str, str], Subject]
+    ) -> list[Reading]:
+        one = known[together[0].model, together[0].version]
         was = {} if one.baseline is None else one.baseline.performance
-        yield from window_readings(list(together), settings.for_model(model), one.limits, was)
+        return window_readings(together, self._settings.for_model(one.model), one.limits, was)
+
+    def _now(self, subjects: Sequence[Subject], moment: Moment) -> list[Reading]:
+        """Return what the requests of the last minutes say, and the monitor of itself."""
+        readings, recorded = [], 0
+        for one in subjects:
+            counted = self._guarded(partial(self._figures.counted, one, moment), None)
+            if counted is not None:
+                recorded += counted.n
+                readings += self._said(partial(self._figures.of_model, one, counted, moment))
+        if subjects:
+            readings += self._said(partial(self._figures.of_monitor, subjects, recorded, moment))
+        return readings
+
+    def _said(self, say: Callable[[], Iterable[Reading]]) -> list[Reading]:
+        return self._guarded(lambda: list(say()), [])
+
+    def _guarded(self, work: Callable[[], T], otherwise: T) -> T:
+        try:
+            return work()
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  one model is not in the way of others
+            self._on_fault(error)
+            return otherwise

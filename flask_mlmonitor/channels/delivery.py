@@ -91,12 +91,13 @@ class Delivery:
         return not any(thread.is_alive() for thread in self._threads.values())
 
     def _due(self) -> Iterator[tuple[str, Callable[[], None]]]:
-        if self._feed is not None:
+        if not self._database.exists():
+            return
+        due = due_channels(self._database, self._app, self._clock())
+        for name in sorted(due & self._channels.keys()):
+            yield name, partial(self._guarded, partial(self._send_all, name))
+        if self._feed is not None and self._feed.due():
             yield "alertmanager-feed", partial(self._guarded, partial(self._post_all, self._feed))
-        if self._database.exists():
-            due = due_channels(self._database, self._app, self._clock())
-            for name in sorted(due & self._channels.keys()):
-                yield name, partial(self._guarded, partial(self._send_all, name))
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

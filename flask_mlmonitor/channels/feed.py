@@ -38,21 +38,35 @@ class Feed:
         self._lasting: dict[str, Posted] = {}
         self._ended: dict[str, tuple[Posted, float]] = {}
 
+    def due(self) -> bool:
+        """Return whether there is something to post, without posting it.
+
+        :raises StoreError: when the alerts cannot be read.
+        """
+        return self._is_due(self._now_lasting(), self._clock())
+
     def turn(self) -> Outcome | None:
         """Post what lasts and what ended if that is due; return what became of it.
 
         :raises StoreError: when the alerts cannot be read.
         """
-        current = self._clock()
-        posted = (one for alert in self._active() for one in self._alertmanager.lasting(alert))
-        lasting = {repr(one["labels"]): one for one in posted}
-        changed = lasting.keys() != self._lasting.keys()
-        if not changed and 0 <= current - self._posted_at < self._alertmanager.resend:
+        current, lasting = self._clock(), self._now_lasting()
+        if not self._is_due(lasting, current):
             return None
         self._end_others(lasting, current)
         self._lasting, self._posted_at = lasting, current
         batch = [*lasting.values(), *(one for one, _ in self._ended.values())]
         return self._alertmanager.post(batch, LIMIT_SECONDS) if batch else None
+
+    def _now_lasting(self) -> dict[str, Posted]:
+        posted = (one for alert in self._active() for one in self._alertmanager.lasting(alert))
+        return {repr(one["labels"]): one for one in posted}
+
+    def _is_due(self, lasting: Mapping[str, Posted], current: float) -> bool:
+        if lasting.keys() != self._lasting.keys():
+            return True
+        waited = current - self._posted_at
+        return not 0 <= waited < self._alertmanager.resend and bool(lasting or self._ended)
 
     def _end_others(self, lasting: Mapping[str, Posted], current: float) -> None:
         """End what lasted until now, and forget what ended long ago or has begun again."""

@@ -12,9 +12,14 @@ from flask_mlmonitor.alerts.alert import Alert
 from flask_mlmonitor.alerts.rule import MONITOR
 from flask_mlmonitor.cli.group import cli, runtime_of_app, state_of_app
 from flask_mlmonitor.cli.tables import print_table
-from flask_mlmonitor.clock import as_datetime
-from flask_mlmonitor.exceptions import MLMonitorError
-from flask_mlmonitor.store.alerting import acknowledge, read_alerts
+from flask_mlmonitor.clock import as_datetime, now
+from flask_mlmonitor.exceptions import ConfigError, MLMonitorError
+from flask_mlmonitor.store.alerting import (
+    acknowledge,
+    end_silence,
+    read_alerts,
+    read_silences,
+)
 
 
 @cli.group("alerts", invoke_without_command=True)
@@ -86,6 +91,53 @@ def silence(duration: str, why: str, **matched: str | None) -> None:
         raise click.BadParameter(str(unreadable), param_hint="DURATION") from None
     try:
         found = checking.silence(state_of_app(), lasts, why=why, **matched)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
     except MLMonitorError as error:
         raise click.ClickException(f"The store cannot be used: {error}") from None
-    click.echo(f"Silent until {as_datetime(found.until):%Y-%m-%d %H:%M} UTC.")
+    click.echo(f"Silent until {as_datetime(found.until):%Y-%m-%d %H:%M} UTC: {found.id}")
+
+
+@alerts.command("silences")
+def silences() -> None:
+    """Show the silences that hold now.
+
+    Example: flask --app service mlmonitor alerts silences
+    """
+    try:
+        database = runtime_of_app().database
+        database.prepare()
+        found = read_silences(database, state_of_app().name, now())
+    except MLMonitorError as error:
+        raise click.ClickException(f"The store cannot be read: {error}") from None
+    if not found:
+        click.echo("Nothing is silenced.")
+        return
+    rows = [
+        (
+            one.id,
+            f"{as_datetime(one.until):%Y-%m-%d %H:%M}",
+            " ".join(filter(None, (one.model, one.version, one.metric, one.feature))) or "all",
+            one.why,
+        )
+        for one in found
+    ]
+    print_table(("id", "until (UTC)", "of", "why"), rows)
+
+
+@alerts.command("unsilence")
+@click.argument("silence_id")
+def unsilence(silence_id: str) -> None:
+    """End a silence before its time.
+
+    Example: flask --app service mlmonitor alerts unsilence 5f0c2e9a-7d1b-4c6e-8f90-a1b2c3d4e5f6
+    """
+    try:
+        database = runtime_of_app().database
+        database.prepare()
+        ended = end_silence(database, state_of_app().name, silence_id)
+    except MLMonitorError as error:
+        raise click.ClickException(f"The store cannot be used: {error}") from None
+    if not ended:
+        raise click.ClickException(f"there is no silence {silence_id}")
+    click.echo("It is over.")

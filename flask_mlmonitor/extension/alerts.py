@@ -1,15 +1,20 @@
 """``monitor.alerts``: what a program asks of the alerts, within an app context."""
 
 from datetime import timedelta
-from functools import partial
 
 from flask_mlmonitor import _checking as checking
 from flask_mlmonitor._app import current_state
 from flask_mlmonitor._quantities import Unreadable, seconds
 from flask_mlmonitor.alerts.alert import Alert
 from flask_mlmonitor.alerts.silences import Silence
+from flask_mlmonitor.clock import now
 from flask_mlmonitor.exceptions import ConfigError
-from flask_mlmonitor.store.alerting import acknowledge, read_alerts
+from flask_mlmonitor.store.alerting import (
+    acknowledge,
+    end_silence,
+    read_alerts,
+    read_silences,
+)
 
 
 class AlertManager:
@@ -92,7 +97,8 @@ class AlertManager:
     ) -> Alert:
         """Send an alert of your own to the channels of its severity, as it is, each time.
 
-        It has no state: it is not among :meth:`active`, and nothing ends it.
+        It has no state: it is not among :meth:`active`, and nothing ends it. Listeners of
+        ``alert_fired`` hear of it.
 
         :param severity: "info", "warning" or "critical".
         :param message: one sentence for people.
@@ -139,14 +145,31 @@ class AlertManager:
     ) -> Silence:
         """Let nobody be told of some alerts for a while; they are there all the same.
 
+        If they last longer, people are told then. What :meth:`send_alert` sends is not silenced.
+
         :param duration: seconds, or a text such as "2h".
         :param model: of which; with each that is left out it holds for more.
+        :param metric: such as "data_drift".
         :param why: a few words for people.
-        :raises ConfigError: for a duration that is none.
+        :raises ConfigError: for a duration that is none, or a model or metric that there is not.
         """
         given = {"model": model, "version": version, "metric": metric, "feature": feature}
-        silence = partial(checking.silence, current_state(), _seconds(duration))
-        return silence(**given, why=why or "")
+        return checking.silence(current_state(), _seconds(duration), **given, why=why or "")
+
+    def silences(self) -> list[Silence]:
+        """Return the silences that hold now, the first to end first."""
+        state = current_state()
+        database = state.runtime.database
+        return read_silences(database, state.name, now()) if database.exists() else []
+
+    def unsilence(self, silence_id: str) -> bool:
+        """End a silence before its time.
+
+        :return: whether there was one.
+        """
+        state = current_state()
+        state.runtime.database.prepare()
+        return end_silence(state.runtime.database, state.name, silence_id)
 
 
 def _seconds(duration: float | str | timedelta) -> float:

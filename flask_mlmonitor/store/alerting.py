@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, delete, select, update
 from flask_mlmonitor.alerts.alert import Alert, Notification
 from flask_mlmonitor.alerts.deciding import Decision, Memory
 from flask_mlmonitor.alerts.groups import Group, worst_first
-from flask_mlmonitor.alerts.series import Series
+from flask_mlmonitor.alerts.series import OPEN, Series
 from flask_mlmonitor.alerts.silences import Silence
 from flask_mlmonitor.alerts.states import Transition
 from flask_mlmonitor.store import tables
@@ -81,7 +81,26 @@ def read_alerts(database: Database, app: str) -> list[Alert]:
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    return worst_first(read_memory(database, app).open)
+    table = tables.alerts.c
+    query = select(table.series).where(table.app == app, table.state.in_(OPEN))
+    with database.reading() as connection:
+        found = [_series(text) for text in connection.execute(query).scalars()]
+    return worst_first(series.alert for series in found)
+
+
+def read_heard(database: Database, app: str, now: float) -> list[Alert]:
+    """Return those among them that are not silenced now, or that people were told of before.
+
+    :param now: seconds since the epoch.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    memory = read_memory(database, app)
+    told = {alert_id for group in memory.groups.values() for alert_id in group.told}
+    return worst_first(
+        alert
+        for alert in memory.open
+        if alert.id in told or not any(one.covers(alert, now) for one in memory.silences)
+    )
 
 
 def read_alert_history(
@@ -130,24 +149,30 @@ def add_silence(database: Database, app: str, silence: Silence) -> None:
 
 
 def add_alert(
-    database: Database,
-    app: str,
-    alert: Alert,
-    *,
-    time: float,
-    post: Callable[[Connection], None],
+    database: Database, app: str, alert: Alert, notification: Notification, *, post: Post
 ) -> None:
-    """Note in the history an alert that a program raised, which has no state.
+    """Note in the history an alert that a program raised, which has no state, and its message.
 
-    :param time: seconds since the epoch.
-    :param post: adds its message, in the same transaction.
+    :param post: adds the message, in the same transaction.
     :raises StoreUnavailable: when the store does not answer.
     """
     database.prepare()
     with database.writing() as connection:
-        rows = [_event(app, time, Transition("fired", alert))]
+        rows = [_event(app, alert.since.timestamp(), Transition("fired", alert))]
         insert_new(connection, tables.alert_history, rows)
-        post(connection)
+        post(connection, [notification])
+
+
+def read_silences(database: Database, app: str, now: float) -> list[Silence]:
+    """Return the silences that hold now, the first to end first.
+
+    :param now: seconds since the epoch.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    table = tables.silences.c
+    query = select(table.silence).where(table.app == app, table.until > now).order_by(table.until)
+    with database.reading() as connection:
+        return [_silence(text) for text in connection.execute(query).scalars()]
 
 
 def end_silence(database: Database, app: str, silence_id: str) -> bool:

@@ -18,14 +18,13 @@ from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import HOUR
-from flask_mlmonitor.store.results import columns_of
+from flask_mlmonitor.store.results import columns_of, readable
 from flask_mlmonitor.store.truth_hours import changed_hours, settle_hours
 
 TOGETHER: Final = 100
 """Evaluations that are written in one transaction."""
 
 _NUMBER_BITS: Final = 62
-_decode: Final = msgspec.json.Decoder(Evaluation).decode
 _column = tables.evaluations.c
 # Asked for each model at each evaluation: to compose them takes longer than to run them.
 _OF: Final = (_column.model == bindparam("m"), _column.version == bindparam("v"))
@@ -97,14 +96,13 @@ def find_due(database: Database, model: str, version: str) -> list[Due]:
 
 
 def read_due(database: Database, model: str, version: str, due: Due) -> Evaluation | None:
-    """Return an evaluation that is due; ``None`` if it is no more, or became so again.
+    """Return an evaluation that is due; ``None`` if it is no more, became so again, or is damaged.
 
     :raises StoreUnavailable: when the store does not answer.
     """
     key = {"m": model, "v": version, "w": due.window, "e": due.end, "d": due.number}
     with database.reading() as connection:
-        text = connection.execute(_RESULT, key).scalar()
-    return None if text is None else _decode(text)
+        return next(readable(connection.execute(_RESULT, key).scalars()), None)
 
 
 def revise(database: Database, revisions: Sequence[Revision]) -> None:

@@ -16,6 +16,8 @@ from flask_mlmonitor.store.dialects import clock, insert_into
 
 TTL_SECONDS: Final = 30.0
 RENEWAL_SECONDS: Final = 10.0
+BREAK_SECONDS: Final = 300.0
+"""An office that nobody held for longer begins anew."""
 
 
 class Lease:
@@ -28,6 +30,8 @@ class Lease:
     :param name: of the office.
     :param renewal: how many seconds before it is renewed; well below *ttl*.
     :param timer: seconds of a clock that never goes back.
+    :ivar since: from when on one process after another has held it, as far as this one knows, by
+        the clock of the database; a break of :data:`BREAK_SECONDS` is none.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Lease:
     ) -> None:
         self.name = name
         self.epoch = 0
+        self.since = 0.0
         self._database = database
         self._ttl = ttl
         self._renewal = renewal
@@ -63,9 +68,9 @@ class Lease:
         if asked < self._ends - self._ttl + self._renewal:
             return True
         with self._database.writing() as connection:
-            epoch = connection.execute(self._claim(connection)).scalar()
-        self._ends = -1.0 if epoch is None else asked + self._ttl
-        self.epoch = epoch or 0
+            row: Any = connection.execute(self._claim(connection)).first()
+        self._ends = -1.0 if row is None else asked + self._ttl
+        self.epoch, self.since = (0, 0.0) if row is None else row
         return self.holds()
 
     def resign(self) -> None:
@@ -79,12 +84,13 @@ class Lease:
         leases = tables.leases.c
         mine = (leases.name == self.name, leases.holder == self._holder)
         with self._database.writing() as connection:
-            connection.execute(update(tables.leases).where(*mine).values(expires=0))
+            ends = update(tables.leases).where(*mine).values(expires=clock(connection))
+            connection.execute(ends)
 
     def _claim(self, connection: Connection) -> Any:
         leases, current = tables.leases.c, clock(connection)
         statement = insert_into(connection, tables.leases).values(
-            name=self.name, holder=self._holder, expires=current + self._ttl, epoch=1
+            name=self.name, holder=self._holder, expires=current + self._ttl, epoch=1, since=current
         )
         mine = leases.holder == self._holder
         return statement.on_conflict_do_update(
@@ -93,9 +99,13 @@ class Lease:
                 "holder": self._holder,
                 "expires": statement.excluded.expires,
                 "epoch": leases.epoch + case((mine, 0), else_=1),
+                "since": case(
+                    (leases.expires < current - BREAK_SECONDS, statement.excluded.since),
+                    else_=leases.since,
+                ),
             },
-            where=or_(mine, leases.expires < current),
-        ).returning(leases.epoch)
+            where=or_(mine, leases.expires <= current),
+        ).returning(leases.epoch, leases.since)
 
     def _new_holder(self) -> None:
         """Name this incarnation of the process: hosts have processes of the same number."""

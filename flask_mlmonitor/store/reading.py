@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from flask_mlmonitor.records import STATUSES, Prediction
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE
 
 
 class ModelTotals(NamedTuple):
@@ -36,6 +37,27 @@ def read_totals(database: Database) -> list[ModelTotals]:
     query = select(*columns).order_by("model", "version")
     with database.reading() as connection:
         return [ModelTotals(*row) for row in connection.execute(query)]
+
+
+def first_after(database: Database, model: str, version: str, time: float) -> float | None:
+    """Return when a model was asked for the first prediction since *time*, to the next bucket.
+
+    :param time: seconds since the epoch.
+    :return: ``None`` when it was not.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    column = tables.rollups.c
+    of_model = (column.model == model, column.version == version)
+    firsts = [
+        select(func.min(column.bucket))
+        .where(column.level == level, column.folded == folded, *of_model, column.bucket >= time)
+        .scalar_subquery()
+        for level in (MINUTE, HOUR, DAY)
+        for folded in (0, 1)
+    ]
+    with database.reading() as connection:
+        found = connection.execute(select(*firsts)).one()
+    return min((float(first) for first in found if first is not None), default=None)
 
 
 def read_truth_times(database: Database) -> dict[tuple[str, str], float]:

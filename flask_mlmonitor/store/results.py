@@ -1,6 +1,7 @@
 """Evaluations and their history."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -56,6 +57,27 @@ class Run(NamedTuple):
 
     end: float
     seconds: float
+
+
+class Untold(NamedTuple):
+    """A stored evaluation by which alerts were not decided upon yet.
+
+    :param result: all of it, as it is stored.
+    """
+
+    model: str
+    version: str
+    window: str
+    end: float
+    result: str
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation.
+
+        :raises msgspec.DecodeError: when it cannot be read.
+        """
+        return _decode(self.result)
 
 
 def add_evaluations(
@@ -132,7 +154,7 @@ def read_history(
     )
     with database.reading() as connection:
         texts = connection.execute(query).scalars().all()
-    return [_decode(text) for text in reversed(texts)]
+    return list(readable(reversed(texts)))
 
 
 def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | None:
@@ -141,8 +163,8 @@ def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | 
     :raises StoreUnavailable: when the store does not answer.
     """
     with database.reading() as connection:
-        text = connection.execute(_BEFORE, {**key._asdict(), "before": end}).scalar()
-    return None if text is None else _decode(text)
+        found = connection.execute(_BEFORE, {**key._asdict(), "before": end}).scalars()
+        return next(readable(found), None)
 
 
 def read_last_run(database: Database) -> Run | None:
@@ -157,7 +179,7 @@ def read_last_run(database: Database) -> Run | None:
     return None if row is None else Run(*row)
 
 
-def read_untold(database: Database, models: Collection[tuple[str, str]]) -> list[Evaluation]:
+def read_untold(database: Database, models: Collection[tuple[str, str]]) -> list[Untold]:
     """Return what was evaluated, or evaluated again, since alerts were decided upon.
 
     :param models: whose, with their versions.
@@ -165,22 +187,27 @@ def read_untold(database: Database, models: Collection[tuple[str, str]]) -> list
     :raises StoreUnavailable: when the store does not answer.
     """
     table = tables.evaluations.c
-    query = select(table.result).where(_UNTOLD).order_by(table.end)
+    query = select(*(table[name] for name in Untold._fields)).where(_UNTOLD).order_by(table.end)
     with database.reading() as connection:
-        found = [_decode(text) for text in connection.execute(query).scalars()]
-    return [one for one in found if (one.model, one.version) in models]
+        return [Untold(*row) for row in connection.execute(query) if tuple(row[:2]) in models]
 
 
-def mark_told(connection: Connection, evaluations: Sequence[Evaluation]) -> None:
+def mark_told(connection: Connection, untold: Iterable[Untold]) -> None:
     """Note that alerts were decided upon by these, in the transaction that stores them.
 
     One that was evaluated again meanwhile stays as it is.
     """
     table = tables.evaluations
-    for one in evaluations:
-        result = msgspec.json.encode(one).decode()
-        same = (*_same(one), table.c.result == result)
+    for one in untold:
+        same = [table.c[name] == value for name, value in one._asdict().items()]
         connection.execute(update(table).where(*same).values(told=1))
+
+
+def readable(results: Iterable[str]) -> Iterator[Evaluation]:
+    """Yield evaluations, but for damaged ones: who decides upon alerts has told of them."""
+    for result in results:
+        with suppress(msgspec.DecodeError):
+            yield _decode(result)
 
 
 def count_lost(database: Database, start: float, end: float) -> int:
@@ -214,7 +241,7 @@ def _last(database: Database, condition: ColumnElement[bool]) -> list[Evaluation
     same = [table.c[name] == ends.c[name] for name in (*WindowKey._fields, "end")]
     query = select(table.c.result).join(ends, same[0] & same[1] & same[2] & same[3])
     with database.reading() as connection:
-        return [_decode(text) for text in connection.execute(query).scalars()]
+        return list(readable(connection.execute(query).scalars()))
 
 
 def _of_model(of: tuple[str, str] | None) -> ColumnElement[bool]:

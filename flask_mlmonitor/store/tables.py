@@ -385,8 +385,9 @@ leases: Final = Table(
     Column("holder", Text, nullable=False),
     Column("expires", Float, nullable=False),
     Column("epoch", BigInteger, nullable=False),
+    Column("since", Float, nullable=False),
 )
-"""Who does what one process of all hosts does; *expires* is of the database's clock."""
+"""Who does what one process of all hosts does; the times are of the database's clock."""
 
 schema_version: Final = Table(
     "schema_version",

@@ -38,15 +38,7 @@ def post_silence(state: AppState, alert_id: str) -> Silence:
     alert = next((one for one in known if one.id == alert_id), None)
     if alert is None:
         raise _unknown(alert_id)
-    return checking.silence(
-        state,
-        duration,
-        why=why,
-        model=alert.model,
-        version=alert.version,
-        metric=alert.metric,
-        feature=alert.feature,
-    )
+    return checking.silence_alert(state, alert, duration, why=why)
 
 
 def _asked() -> tuple[float, str]:

@@ -28,9 +28,10 @@ def rollup(bounds: tuple[float, ...] = BOUNDS, slow: int = 0, **rows: int) -> Ro
     return Rollup.of(Binning(features=(), latency_bounds=bounds), served)
 
 
-def readings(*rollups: Rollup, **keys: Any) -> dict[str, Reading]:
+def readings(*rollups: Rollup, watched: float = SECONDS, **keys: Any) -> dict[str, Reading]:
     """Read these requests, by rule."""
-    found = live_readings(SUBJECT, Requests.of(rollups), SECONDS, settings(**keys))
+    requests = Requests.of(rollups)
+    found = live_readings(SUBJECT, requests, SECONDS, settings(**keys), watched=watched)
     return {one.rule: one for one in found}
 
 
@@ -96,6 +97,17 @@ def test_no_requests_at_all() -> None:
     assert readings(MIN_THROUGHPUT=1)["throughput_low"].value == 0.0
     assert readings()["latency"].value is None
     assert "throughput_low" not in readings()
+
+
+@pytest.mark.parametrize(
+    ("watched", "rate"), [(30, None), (60, 2.0), (100, 1.2), (SECONDS, 0.4), (9000, 0.4)]
+)
+def test_right_after_a_start(watched: float, rate: float | None) -> None:
+    """Few requests are not too few; and too many are told by all of the minutes, as ever."""
+    found = readings(rollup(success=120), watched=watched, MIN_THROUGHPUT=1, MAX_THROUGHPUT=1)
+
+    assert (found["throughput_low"].value if "throughput_low" in found else None) == rate
+    assert found["throughput_high"].level == "ok"
 
 
 def test_hosts_and_baselines_add_up() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flask_mlmonitor.alerts.alert import Notification
-from flask_mlmonitor.alerts.routing import route_of, unreachable
+from flask_mlmonitor.alerts.routing import keys_to_set, route_of
 from flask_mlmonitor.clock import as_datetime
 from tests.alerts.making import MODEL, NOON, VERSION, settings
 
@@ -57,16 +57,13 @@ def test_the_end_goes_wherever_a_message_went() -> None:
     assert resolved == ("log", "email", "pagerduty")
 
 
-def test_what_is_not_configured_is_left_out_and_named() -> None:
-    """With the key to set; the log is always there."""
-    few = settings(SLACK_WEBHOOK_URL_CRITICAL="https://slack.test/2")
+def test_what_is_not_configured_is_named() -> None:
+    """By the keys to set, once each."""
+    keys = ("MLMONITOR_PAGERDUTY_ROUTING_KEY", "MLMONITOR_SMTP_URL")
 
-    assert route_of(notification("critical"), few) == ("log", "slack")
-    assert unreachable(few) == {
-        "pagerduty": "MLMONITOR_PAGERDUTY_ROUTING_KEY",
-        "email": "MLMONITOR_SMTP_URL",
-    }
-    assert unreachable(settings(**ALL)) == {}
+    assert keys_to_set(settings(), ["log", "slack"]) == keys
+    assert keys_to_set(settings(), ["log"]) == ("MLMONITOR_SLACK_WEBHOOK_URL", *keys)
+    assert keys_to_set(settings(**ALL), ["log", "slack", "pagerduty", "email"]) == ()
 
 
 def test_a_model_has_routes_of_its_own() -> None:

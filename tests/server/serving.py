@@ -217,9 +217,11 @@ class Gunicorn(Server):
 
 
 @contextlib.contextmanager
-def worker(folder: Path, settings: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    folder: Path, settings: Mapping[str, object], *, app: str = APP
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``flask mlmonitor worker`` beside the server."""
-    command = [sys.executable, "-m", "flask", "--app", APP, "mlmonitor", "worker"]
+    command = [sys.executable, "-m", "flask", "--app", app, "mlmonitor", "worker"]
     with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             command,
@@ -243,11 +245,13 @@ def environment(folder: Path, settings: Mapping[str, object]) -> dict[str, str]:
     return {**os.environ, **own, **config}
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> float:
+def wait_until(
+    condition: Callable[[], bool], what: str, seconds: float = SECONDS, *, pause: float = 0.005
+) -> float:
     """Poll until *condition* holds; return after how many seconds it did."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:
             raise AssertionError(f"not after {seconds} s: {what}")
-        time.sleep(0.005)
+        time.sleep(pause)
     return time.monotonic() - began

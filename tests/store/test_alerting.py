@@ -19,7 +19,9 @@ from flask_mlmonitor.store.alerting import (
     end_silence,
     read_alert_history,
     read_alerts,
+    read_heard,
     read_memory,
+    read_silences,
     settle,
 )
 from flask_mlmonitor.store.database import Database
@@ -122,6 +124,23 @@ def test_what_is_over_leaves_no_rows(database: Database) -> None:
     assert history[0].transition.alert.state == "resolved"
     assert read_alert_history(database, APP, start=NOON + HOUR, end=NOON + HOUR) == []
     assert read_alert_history(database, APP, start=NOON, end=NOON + HOUR, model="churn") == []
+
+
+def test_who_is_heard(database: Database) -> None:
+    """Those that are silenced are not, unless people knew of them before."""
+    look(database, 0, *drifts(0, 1))
+    add_silence(database, APP, Silence(id="1", until=NOON + 600, metric="data_drift"))
+    look(database, 60, *drifts(60, 2), reading("critical", 60))
+
+    def heard(after: float) -> set[str | None]:
+        return {one.feature for one in read_heard(database, APP, NOON + after)}
+
+    assert heard(60) == {"x0", None}
+    assert heard(700) == {"x0", "x1", None}
+    assert read_silences(database, APP, NOON + 60) == [
+        Silence(id="1", until=NOON + 600, metric="data_drift")
+    ]
+    assert read_silences(database, APP, NOON + 700) == []
 
 
 class Refused(Exception):

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
@@ -101,6 +101,23 @@ def test_it_ends_by_the_holders_clock_too(database: Database) -> None:
     assert not lease.holds()
     assert lease.win()
     assert lease.epoch == 1
+
+
+@pytest.mark.parametrize(("away", "anew"), [(0.0, False), (299.0, False), (301.0, True)])
+def test_since_when_somebody_has_held_it(database: Database, away: float, anew: bool) -> None:
+    """One after another; who comes after a long break begins anew."""
+    first, second = Lease(database, "evaluator"), Lease(database, "evaluator")
+    assert first.win()
+    began = first.since
+    time.sleep(0.01)
+    first.resign()
+    earlier = tables.leases.c.expires - away
+    with database.writing() as connection:
+        connection.execute(update(tables.leases).values(expires=earlier))
+    assert second.win()
+
+    assert (second.since > began) == anew
+    assert abs(second.since - time.time()) < 60
 
 
 def test_a_forked_child_is_somebody_else(database: Database) -> None:

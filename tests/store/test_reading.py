@@ -5,17 +5,20 @@ import pytest
 from flask_mlmonitor.exceptions import StoreUnavailable
 from flask_mlmonitor.records import Prediction
 from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.levels import DAY, HOUR, floor
 from flask_mlmonitor.store.reading import (
     ModelTotals,
     count_by_status,
     count_dead_letters,
     count_pending,
+    first_after,
     read_predictions,
     read_totals,
 )
 from flask_mlmonitor.store.recording import Batch, Span, apply, bury
 from flask_mlmonitor.store.truth import Claim, record_ground_truth
 from tests.store.batches import NOW, batch, batch_of_rows, row
+from tests.store.parts import Book, compact
 
 
 def test_predictions_come_back_as_they_were(database: Database) -> None:
@@ -86,3 +89,19 @@ def test_nothing_to_read(database: Database) -> None:
     assert read_totals(database) == []
     assert count_by_status(database) == {}
     assert list(read_predictions(database)) == []
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_the_first_prediction_after_a_moment(database: Database, compacted: bool) -> None:
+    """To the next minute, or to the next hour where that is all that is left; of the model."""
+    book, start = Book(database), floor(NOW, DAY)
+    for hour in (0, 5, 9):
+        book.add(start + hour * HOUR + 120, [1, 2])
+    if compacted:
+        compact(database, NOW + 10 * DAY)
+    late = 0 if compacted else 120
+
+    assert first_after(database, "fraud", "2", start) == start + late
+    assert first_after(database, "fraud", "2", start + HOUR) == start + 5 * HOUR + late
+    assert first_after(database, "fraud", "2", start + 10 * HOUR) is None
+    assert first_after(database, "churn", "2", start) is None
