@@ -14,8 +14,8 @@ from flask_mlmonitor.alerts.alert import Alert, Notification
 from flask_mlmonitor.alerts.deciding import Decision
 from flask_mlmonitor.alerts.retraining import Recommendation
 from flask_mlmonitor.alerts.routing import LOG, keys_to_set, route_of, route_to
+from flask_mlmonitor.background.cloudwatch import CloudWatch
 from flask_mlmonitor.background.duties import Duties
-from flask_mlmonitor.background.exporting import Export
 from flask_mlmonitor.background.figures import Figures
 from flask_mlmonitor.background.recommending import Recommending
 from flask_mlmonitor.background.runtime import Runtime
@@ -46,7 +46,7 @@ def duties_of(state: AppState, runtime: Runtime) -> Duties:
         schedule_of(state, runtime),
         _watch_of(state, runtime),
         wanted=lambda: state.app() is not None,
-        export=_export_of(state, runtime),
+        cloudwatch=_cloudwatch_of(state, runtime),
     )
 
 
@@ -107,12 +107,12 @@ def _watch_of(state: AppState, runtime: Runtime) -> Watch:
     )
 
 
-def _export_of(state: AppState, runtime: Runtime) -> Export | None:
+def _cloudwatch_of(state: AppState, runtime: Runtime) -> CloudWatch | None:
     namespace = state.settings.cloudwatch_namespace
     if namespace is None:
         return None
     on_fault = partial(runtime.faults.happened, "background")
-    return Export(
+    return CloudWatch(
         runtime.database,
         partial(subjects_of, state),
         Sender(namespace, on_fault=on_fault),

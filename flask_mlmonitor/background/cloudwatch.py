@@ -20,7 +20,7 @@ REACH_SECONDS: Final = HOUR
 """How many minutes are made up for at most, after the store was away."""
 
 
-class Export:
+class CloudWatch:
     """Reads the figures of one app's models once a minute, and has them sent.
 
     :param subjects: returns the app's models.
