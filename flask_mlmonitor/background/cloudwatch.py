@@ -5,8 +5,7 @@ from typing import Final
 
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import Clock, now
-from flask_mlmonitor.cloudwatch import figures
-from flask_mlmonitor.cloudwatch.figures import Datum, evaluation_figures, request_figures
+from flask_mlmonitor.cloudwatch.figures import Datum, Whose, evaluation_figures, request_figures
 from flask_mlmonitor.cloudwatch.sender import Sender
 from flask_mlmonitor.exceptions import StoreError
 from flask_mlmonitor.store.database import Database
@@ -57,11 +56,13 @@ class CloudWatch:
         :param epoch: of the office, which rises with each change of its holder.
         :raises StoreError: when the store does not answer; these minutes are read later.
         """
+        end = floor(self._clock() - SETTLE_SECONDS, MINUTE)
         try:
-            self._turn(epoch, floor(self._clock() - SETTLE_SECONDS, MINUTE))
+            self._turn(epoch, end)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001  alerts are looked after in the same loop
+            self._until = end  # another try in a minute, not in a second
             self._on_fault(error)
 
     def _turn(self, epoch: int, end: int) -> None:
@@ -85,12 +86,11 @@ class CloudWatch:
             return []
 
     def _read(self, subject: Subject, start: int, end: int) -> Iterator[Datum]:
-        whose = (subject.model, subject.version)
+        owner = (subject.model, subject.version)
         bounds = range(start, end + 1, MINUTE)
-        for minute in read_windows(self._database, *whose, bounds, blocks=("operations",)):
+        for minute in read_windows(self._database, *owner, bounds, blocks=("operations",)):
             rollups = list(minute.rollups.values())
-            yield from request_figures(figures.Subject(*whose, minute.start), rollups)
-        latest = read_latest(self._database, whose)
-        measured = read_latest_measured(self._database, whose)
-        moment = figures.Subject(*whose, end - MINUTE)
-        yield from evaluation_figures(moment, latest, measured)
+            yield from request_figures(Whose(*owner, minute.start), rollups)
+        latest = read_latest(self._database, owner)
+        measured = read_latest_measured(self._database, owner)
+        yield from evaluation_figures(Whose(*owner, end - MINUTE), latest, measured)

@@ -29,7 +29,7 @@ class Datum(NamedTuple):
     counts: Sequence[int] = (1,)
 
 
-class Subject(NamedTuple):
+class Whose(NamedTuple):
     """Whose figures they are, and of when."""
 
     model: str
@@ -41,20 +41,20 @@ class Subject(NamedTuple):
         return Datum(name, *self, unit, (value,))
 
 
-def request_figures(subject: Subject, rollups: Sequence[Rollup]) -> Iterator[Datum]:
+def request_figures(whose: Whose, rollups: Sequence[Rollup]) -> Iterator[Datum]:
     """Yield what became of the requests of a minute; of none there is no latency."""
     requests = Requests.of(rollups)
-    yield subject.datum("Predictions", "Count", sum(requests.rows.values()))
-    yield subject.datum("Errors", "Count", requests.rows["error"])
+    yield whose.datum("Predictions", "Count", sum(requests.rows.values()))
+    yield whose.datum("Errors", "Count", requests.rows["error"])
     if any(requests.latencies):
         total = math.fsum(one.operations.latency_sum for one in rollups)
         values = representatives(requests.latencies, requests.bounds, total)
         pairs = [pair for pair in zip(values, requests.latencies, strict=True) if pair[1]]
-        yield Datum("PredictionLatency", *subject, "Seconds", *zip(*pairs, strict=True))
+        yield Datum("PredictionLatency", *whose, "Seconds", *zip(*pairs, strict=True))
 
 
 def evaluation_figures(
-    subject: Subject, evaluations: Sequence[Evaluation], measured: Sequence[Evaluation]
+    whose: Whose, evaluations: Sequence[Evaluation], measured: Sequence[Evaluation]
 ) -> Iterator[Datum]:
     """Yield accuracy and drift, as far as they are known, of the longest windows.
 
@@ -63,11 +63,11 @@ def evaluation_figures(
     """
     known = longest(measured)
     if known is not None and "accuracy" in known.performance:
-        yield subject.datum("ModelAccuracy", NO_UNIT, known.performance["accuracy"])
-    drift = getattr(longest(evaluations), "drift", {})
-    scores = [one.psi.score for one in drift.values() if one.psi is not None]
-    if scores:
-        yield subject.datum("DataDriftPSI", NO_UNIT, max(scores))
+        yield whose.datum("ModelAccuracy", NO_UNIT, known.performance["accuracy"])
+    judged = longest(evaluations)
+    drift = [] if judged is None else judged.drift.values()
+    if scores := [one.psi.score for one in drift if one.psi is not None]:
+        yield whose.datum("DataDriftPSI", NO_UNIT, max(scores))
 
 
 def representatives(

@@ -8,17 +8,18 @@ from flask_mlmonitor.clock import as_datetime
 from flask_mlmonitor.cloudwatch.figures import Datum
 
 MOST_DATA: Final = 1000
-"""Of one request, as the next two are AWS's limits."""
+"""How many data one request may have; like the next ones, AWS's limit."""
 MOST_VALUES: Final = 150
 MOST_BYTES: Final = 1_000_000
+OLDEST: Final = 14 * 86_400.0
+NEWEST: Final = 2 * 3600.0
+LARGEST: Final = 2.0**360
+
 DATUM_BYTES: Final = 600
 """The most that names and time take of a request, in the wordiest of AWS's protocols."""
 VALUE_BYTES: Final = 136
 """Likewise, a value with its count."""
 NAMESPACE_BYTES: Final = 1000
-OLDEST: Final = 14 * 86_400.0
-NEWEST: Final = 2 * 3600.0
-LARGEST: Final = 2.0**360
 
 
 def usable(data: Iterable[Datum], now: float) -> Iterator[Datum]:

@@ -98,4 +98,5 @@ class Sender:
                 )
                 del self._left[:number]
         except Exception as error:  # noqa: BLE001  the boundary of the thread
+            self._client = None  # the next one looks for credentials anew
             self._on_fault(error)

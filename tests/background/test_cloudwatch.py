@@ -161,6 +161,7 @@ def test_faults(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.station.subjects = None  # type: ignore[assignment]
     office.serve(1)
     office.cloudwatch.turn(1)
+    office.cloudwatch.turn(1)
     assert [type(one) for one in office.station.faults] == [ValueError, TypeError]
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from flask_mlmonitor.cloudwatch.figures import (
-    Subject,
+    Whose,
     evaluation_figures,
     representatives,
     request_figures,
@@ -18,7 +18,7 @@ from flask_mlmonitor.stats.rollup import Rollup
 from tests.alerts.making import MODEL, NOON, VERSION
 from tests.alerts.windows import drift, window
 
-SUBJECT = Subject(MODEL, VERSION, NOON)
+WHOSE = Whose(MODEL, VERSION, NOON)
 COARSE = Binning(features=(), latency_bounds=(0.1, 2.0))
 FINE = Binning(features=(), latency_bounds=(0.1, 0.5, 2.0))
 
@@ -33,25 +33,24 @@ def rollup(binning: Binning, status: str, *latencies: float) -> Rollup:
 def test_requests() -> None:
     """Of all statuses, over whatever bins: numbers and latencies, in seconds."""
     rollups = [rollup(COARSE, "success", 0.05, 0.05), rollup(FINE, "error", 1.0)]
-    found = {one.name: one for one in request_figures(SUBJECT, rollups)}
+    found = {one.name: one for one in request_figures(WHOSE, rollups)}
 
     assert {name: one.unit for name, one in found.items()} == {
         "Predictions": "Count",
         "Errors": "Count",
         "PredictionLatency": "Seconds",
     }
-    assert found["Predictions"].values == (3,)
-    assert found["Errors"].values == (1,)
+    assert [*found["Predictions"].values, *found["Errors"].values] == [3, 1]
     latency = found["PredictionLatency"]
     assert latency.counts == (2, 1)
     total = sum(v * n for v, n in zip(latency.values, latency.counts, strict=True))
     assert total == pytest.approx(1.1)
-    assert {(one.model, one.version, one.time) for one in found.values()} == {SUBJECT}
+    assert {(one.model, one.version, one.time) for one in found.values()} == {WHOSE}
 
 
 def test_an_idle_minute() -> None:
     """Nobody asked, which is a number; nobody waited, which is none."""
-    found = {one.name: one.values for one in request_figures(SUBJECT, [])}
+    found = {one.name: one.values for one in request_figures(WHOSE, [])}
 
     assert found == {"Predictions": (0,), "Errors": (0,)}
 
@@ -87,7 +86,7 @@ def test_evaluations() -> None:
         window(24, drift={"plan": drift(0.9)}, status="not_enough_data"),
     ]
     measured = [window(6, performance={"accuracy": 0.91, "f1": 0.5}, measured=True)]
-    found = list(evaluation_figures(SUBJECT, latest, measured))
+    found = list(evaluation_figures(WHOSE, latest, measured))
 
     assert far.psi is not None
     assert [(one.name, one.unit, one.values) for one in found] == [
@@ -100,5 +99,5 @@ def test_what_is_not_known() -> None:
     """A regression has no accuracy, a model without a baseline no drift."""
     measured = [window(6, performance={"rmse": 3.0}, measured=True)]
 
-    assert list(evaluation_figures(SUBJECT, [window(6)], measured)) == []
-    assert list(evaluation_figures(SUBJECT, [], [])) == []
+    assert list(evaluation_figures(WHOSE, [window(6)], measured)) == []
+    assert list(evaluation_figures(WHOSE, [], [])) == []
