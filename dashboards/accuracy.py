@@ -37,7 +37,7 @@ def dashboard() -> Dashboard:
 def _accuracy() -> Panel:
     return lines(
         "Accuracy and coverage",
-        "The accuracy by the ground truth; dashed, as the scores let expect without any; and the "
+        "The accuracy by the ground truth; dashed, as the scores suggest without any; and the "
         "share of predictions whose ground truth came, on which the first one rests.",
         "percentunit",
         Query(latest("ml_model_accuracy", *BY_MODEL), f"{EACH} accuracy"),
@@ -52,7 +52,7 @@ def _scores() -> Iterator[Panel]:
     for name, title in zip(SCORES, titles, strict=True):
         yield lines(
             title,
-            f"{title} by the ground truth; dashed, as the scores let expect without any.",
+            f"{title} by the ground truth; dashed, as the scores suggest without any.",
             "percentunit",
             *_measured_and_estimated(name),
             top=1,
@@ -62,8 +62,7 @@ def _scores() -> Iterator[Panel]:
 def _losses() -> Panel:
     return lines(
         "Log loss and Brier score",
-        "Of the probabilities, by the ground truth; dashed, as the scores let expect. Less is "
-        "better.",
+        "Of the probabilities, by the ground truth; dashed, as the scores suggest. Less is better.",
         "short",
         *(query for name in LOSSES for query in _measured_and_estimated(name)),
     )
@@ -121,7 +120,7 @@ def _truth() -> list[Panel]:
         ),
         states(
             "Concept drift",
-            "Whether the model errs otherwise than its scores let expect.",
+            "Whether the model errs otherwise than its scores suggest.",
             Query(latest("ml_concept_drift_status", *BY_MODEL), EACH),
             DRIFT,
         ),

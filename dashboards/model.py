@@ -162,7 +162,7 @@ def _versions() -> list[Panel]:
         ),
         lines(
             "Accuracy by version",
-            "By the ground truth of each version's predictions; dashed, as the scores let expect.",
+            "By the ground truth of each version's predictions; dashed, as the scores suggest.",
             "percentunit",
             Query(latest("ml_model_accuracy", *BY_MODEL), EACH),
             Query(latest("ml_model_estimated_accuracy", *BY_MODEL), f"{EACH} estimated"),

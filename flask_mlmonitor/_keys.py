@@ -249,8 +249,9 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "RUNBOOK_URL",
             _WEB_URL,
             None,
-            "Where people read the runbook, for the links of the alerts; by default `/runbook` "
-            "below the URL prefix, without a host.",
+            "Where people read the runbook: messages link to it, each to its section. Unset, "
+            "messages have no link, and the rules for Prometheus one to `/runbook` below the URL "
+            "prefix, without a host.",
         ),
     ),
     "Channels": (

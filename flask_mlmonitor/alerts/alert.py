@@ -50,6 +50,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     :param more: how many more are open.
     :param resolved: those that ended since the last message.
     :param time: when it was made, aware.
+    :param runbook_url: where the runbook speaks of the worst of the alerts, if that is known.
     """
 
     id: str
@@ -66,3 +67,4 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     alerts: tuple[Alert, ...] = ()
     more: int = 0
     resolved: tuple[Alert, ...] = ()
+    runbook_url: str | None = None

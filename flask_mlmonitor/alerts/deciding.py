@@ -139,7 +139,8 @@ class _Look:
         messages = []
         for group, members in self._members(app, silences):
             repeat = self._settings.for_model(group.model).alert_repeat
-            after, message = tell(group, members, self._now, repeat)
+            runbook = self._settings.runbook_url
+            after, message = tell(group, members, self._now, repeat, runbook)
             if after != self._groups.get(group.key):
                 groups[group.key] = after
             if message is not None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from flask_mlmonitor.alerts.alert import Alert, Notification, Reason, Severity
 from flask_mlmonitor.alerts.messages import end_text, open_text, title_of
 from flask_mlmonitor.alerts.rules import RULE
+from flask_mlmonitor.alerts.sections import section_of
 from flask_mlmonitor.alerts.states import Transition
 from flask_mlmonitor.clock import as_datetime
 
@@ -86,20 +87,21 @@ def key_of(app: str, family: str, model: str, version: str) -> str:
 
 
 def tell(
-    group: Group, members: Members, now: float, repeat: float
+    group: Group, members: Members, now: float, repeat: float, runbook: str | None = None
 ) -> tuple[Group | None, Notification | None]:
     """Return the group after a look at its alerts, and the message that this is worth, if any.
 
     :param repeat: after how many seconds an alert that lasts is told again.
+    :param runbook: where people read it.
     :return: no group where there is nothing to remember: it is over, or nobody was told of it.
     """
     group, heard = _with_ended(group, members.ended), members.heard
     reason = _reason(group, members, heard, now, repeat)
     if reason == "resolved":
-        return None, _end(group, members, now)
+        return None, _end(group, members, now, runbook)
     if reason is None:
         return (None if group.sent is None else group), None
-    message = _message(group, reason, heard, now)
+    message = _message(group, reason, heard, now, runbook)
     kept = {alert.id: alert.severity for alert in members.open if alert.id in group.told}
     told = replace(
         group,
@@ -154,7 +156,9 @@ def _with_ended(group: Group, ended: Sequence[Transition]) -> Group:
     return replace(group, resolved=resolved, ended=group.ended + len(told))
 
 
-def _message(group: Group, reason: Reason, heard: Sequence[Alert], now: float) -> Notification:
+def _message(
+    group: Group, reason: Reason, heard: Sequence[Alert], now: float, runbook: str | None
+) -> Notification:
     severity = heard[0].severity
     return Notification(
         id=_id(group, now),
@@ -171,10 +175,11 @@ def _message(group: Group, reason: Reason, heard: Sequence[Alert], now: float) -
         alerts=tuple(heard[:TOLD]),
         more=max(0, len(heard) - TOLD),
         resolved=group.resolved,
+        runbook_url=section_of(runbook, heard[0].metric),
     )
 
 
-def _end(group: Group, members: Members, now: float) -> Notification:
+def _end(group: Group, members: Members, now: float, runbook: str | None) -> Notification:
     """Return the last message: as severe as the worst before it, so that it goes the same ways."""
     return Notification(
         id=_id(group, now),
@@ -189,6 +194,7 @@ def _end(group: Group, members: Members, now: float) -> Notification:
         text=end_text({one.why for one in members.ended if one.why}, group.ended),
         time=as_datetime(now),
         resolved=group.resolved,
+        runbook_url=section_of(runbook, group.resolved[0].metric) if group.resolved else None,
     )
 
 

@@ -84,7 +84,7 @@ def _alertmanager(settings: Settings) -> dict[str, Channel]:
         return {}
     from flask_mlmonitor.channels.alertmanager import Alertmanager
 
-    return {"alertmanager": Alertmanager(settings.alertmanager_url)}
+    return {"alertmanager": Alertmanager(settings.alertmanager_url, settings.runbook_url)}
 
 
 def _others(settings: Settings) -> dict[str, Channel]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from flask_mlmonitor.alerts.alert import Alert
-from flask_mlmonitor.channels.alertmanager import Alertmanager
+from flask_mlmonitor.channels.alertmanager import Alertmanager, over
 from flask_mlmonitor.channels.channel import LIMIT_SECONDS
 from flask_mlmonitor.channels.outcome import Outcome
 from flask_mlmonitor.clock import Clock, as_datetime, now
@@ -72,7 +72,7 @@ class Feed:
         """End what lasted until now, and forget what ended long ago or has begun again."""
         ending = {"endsAt": as_datetime(current).isoformat()}
         for labels, one in self._lasting.items():
-            self._ended[labels] = one | ending, current
+            self._ended[labels] = over(one) | ending, current
         self._ended = {
             labels: (one, end)
             for labels, (one, end) in self._ended.items()

@@ -6,7 +6,7 @@ from typing import Final
 from flask_mlmonitor.alerts.alert import Notification
 from flask_mlmonitor.channels.channel import Channel
 from flask_mlmonitor.channels.outcome import Outcome
-from flask_mlmonitor.channels.wording import heading, lines, tidy
+from flask_mlmonitor.channels.wording import heading, lines, link_line, tidy
 
 LOGGER: Final = logging.getLogger("flask_mlmonitor.alerts")
 _LEVELS: Final = {
@@ -31,4 +31,5 @@ class Log(Channel):
 def line(notification: Notification) -> str:
     """Return the message as one line."""
     said = tidy(notification)
-    return " | ".join((heading(said), said.text, *lines(said, sentences=False)))
+    listed = lines(said, sentences=False)
+    return " | ".join((heading(said), said.text, *listed, *link_line(said)))

@@ -18,7 +18,7 @@ from flask_mlmonitor.channels.channel import Channel
 from flask_mlmonitor.channels.leash import READ_SECONDS, Leash
 from flask_mlmonitor.channels.outcome import Outcome
 from flask_mlmonitor.channels.secrets import parts_of, told
-from flask_mlmonitor.channels.wording import color, heading, lines, moment, tidy
+from flask_mlmonitor.channels.wording import color, heading, lines, link_line, moment, tidy
 
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 _SUBMISSION: Final = 587
@@ -152,17 +152,20 @@ def compose(notification: Notification, sender: str, recipients: Sequence[str]) 
     message["References"] = message["In-Reply-To"] = f"<mlmonitor.{_word(said.key)}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     rows = [f"{said.model} {said.version}, {moment(said.time)}", *lines(said)]
-    message.set_content("\n".join((heading(said), "", said.text, "", *rows)) + "\n")
+    plain = (heading(said), "", said.text, "", *rows, *link_line(said))
+    message.set_content("\n".join(plain) + "\n")
     message.add_alternative(_html(said, rows), subtype="html")
     return message
 
 
 def _html(said: Notification, rows: Sequence[str]) -> str:
     listed = "".join(f"<li>{html.escape(row)}</li>" for row in rows)
+    url = said.runbook_url
+    link = "" if url is None else f'<p><a href="{html.escape(url)}">Runbook</a></p>'
     return (
         f'<!doctype html><html><body><div style="border-left: 4px solid {color(said)}; '
         f'padding-left: 12px"><h2>{html.escape(heading(said))}</h2>'
-        f"<p>{html.escape(said.text)}</p><ul>{listed}</ul></div></body></html>\n"
+        f"<p>{html.escape(said.text)}</p><ul>{listed}</ul>{link}</div></body></html>\n"
     )
 
 

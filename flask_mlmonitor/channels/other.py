@@ -9,7 +9,7 @@ from typing import Final
 from flask_mlmonitor.alerts.alert import Notification
 from flask_mlmonitor.channels.channel import Channel
 from flask_mlmonitor.channels.outcome import Outcome
-from flask_mlmonitor.channels.wording import heading, lines, tidy
+from flask_mlmonitor.channels.wording import heading, lines, link_line, tidy
 
 _TYPES: Final = {"critical": "failure", "warning": "warning", "info": "info"}
 _TELLTALES: Final = ("apprise", "urllib3.connectionpool")
@@ -31,13 +31,14 @@ class Other(Channel):
 
         said = tidy(notification)
         over = said.action == "resolve"
+        rows = (f"{said.model} {said.version}: {said.text}", *lines(said), *link_line(said))
         with _discretion():
             service = Apprise()
             if not service.add(self._url):
                 return Outcome("clientError", detail="Apprise does not understand this URL")
             sent = service.notify(
                 title=heading(said),
-                body="\n".join((f"{said.model} {said.version}: {said.text}", *lines(said))),
+                body="\n".join(rows),
                 notify_type="success" if over else _TYPES[said.severity],
                 body_format=NotifyFormat.TEXT,
                 timeout=timeout,

@@ -41,6 +41,8 @@ def payload(notification: Notification, routing_key: str) -> dict[str, Any]:
     if said.action == "resolve":
         return event
     event["client"] = "flask-mlmonitor"
+    if said.runbook_url is not None:
+        event["links"] = [{"href": said.runbook_url, "text": "Runbook"}]
     event["payload"] = {
         "summary": heading(said),
         "source": f"{said.model} {said.version}",

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from flask_mlmonitor.alerts.alert import Alert, Notification
+from flask_mlmonitor.alerts.alert import Notification
 from flask_mlmonitor.channels.channel import HttpChannel
 from flask_mlmonitor.channels.outcome import Outcome
 from flask_mlmonitor.channels.wording import (
@@ -12,7 +12,9 @@ from flask_mlmonitor.channels.wording import (
     cut,
     heading,
     lines,
+    link_line,
     moment,
+    past,
     subject,
     tidy,
     value,
@@ -40,7 +42,7 @@ def payload(notification: Notification) -> dict[str, Any]:
     """Return the message: its title, and below it blocks beside a coloured bar."""
     said = tidy(notification)
     title = heading(said)
-    rows = [escaped(line) for line in lines(said)]
+    rows = [escaped(line) for line in (*lines(said), *link_line(said))]
     blocks = [
         {"type": "section", "fields": [_text(field) for field in _fields(said)]},
         *({"type": "context", "elements": [_text(row)]} for row in rows),
@@ -60,18 +62,23 @@ def escaped(text: str) -> str:
 
 
 def _fields(said: Notification) -> list[str]:
-    first = _first(said)
+    metric, figure = _first(said)
     found = {
-        "Metric": said.family if first is None else subject(first),
-        "Value": "–" if first is None else value(first),
+        "Metric": metric,
+        "Value": figure,
         "Message": cut(said.text or said.title, _FIELD),
         "Time": moment(said.time),
     }
     return [f"*{name}*\n{escaped(text)}" for name, text in found.items()]
 
 
-def _first(said: Notification) -> Alert | None:
-    return next(iter((*said.alerts, *said.resolved)), None)
+def _first(said: Notification) -> tuple[str, str]:
+    """Return what the message is about in the first place, and its value."""
+    if said.alerts:
+        return subject(said.alerts[0]), value(said.alerts[0])
+    if said.resolved:
+        return subject(said.resolved[0]), past(value(said.resolved[0]))
+    return said.family, "–"
 
 
 def _text(text: str) -> dict[str, str]:

@@ -103,6 +103,15 @@ def value(alert: Alert) -> str:
     return f"{alert.value:.4g} (threshold {alert.threshold:.4g})"
 
 
+def past(told: str) -> str:
+    """Return the value of an alert that is over: its last bad one, not what it is now.
+
+    >>> past("0.6667 (threshold 0.5)")
+    'was 0.6667 (threshold 0.5)'
+    """
+    return f"was {told}"
+
+
 def moment(time: datetime) -> str:
     """Return a time for people.
 
@@ -124,9 +133,15 @@ def lines(notification: Notification, *, sentences: bool = True) -> Iterator[str
     if more:
         yield f"and {more} more"
     for alert in notification.resolved[:LISTED]:
-        yield f"resolved: {subject(alert)} = {value(alert)}"
+        yield f"resolved: {subject(alert)} {past(value(alert))}"
     if len(notification.resolved) > LISTED:
         yield f"and {len(notification.resolved) - LISTED} more resolved"
+
+
+def link_line(notification: Notification) -> Iterator[str]:
+    """Yield a line that leads to the runbook, where the message has a link."""
+    if notification.runbook_url is not None:
+        yield f"Runbook: {notification.runbook_url}"
 
 
 def _bare(text: str) -> str:

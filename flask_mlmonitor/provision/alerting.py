@@ -8,6 +8,7 @@ from flask_mlmonitor.alerts.families import FAMILY
 from flask_mlmonitor.alerts.levels import Bad
 from flask_mlmonitor.alerts.rule import MONITOR, NO_VERSION, Rule, Unit
 from flask_mlmonitor.alerts.saying import UNITS
+from flask_mlmonitor.alerts.sections import section
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.provision.figures import FIGURES, Look
 from flask_mlmonitor.provision.limits import scopes
@@ -71,7 +72,7 @@ def alert(
         "annotations": {
             "summary": summary,
             "description": description,
-            "runbook_url": f"{runbook_url(settings)}#{name.lower()}",
+            "runbook_url": section(runbook_url(settings), name),
         },
     }
 

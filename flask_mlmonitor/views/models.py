@@ -47,7 +47,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
     :param coverage: the share of its predictions whose ground truth is known by now.
     :param drifted: the features that have drifted, the furthest first.
-    :param estimated: what the scores let expect, without any ground truth.
+    :param estimated: what the scores suggest, without any ground truth.
     """
 
     window: str

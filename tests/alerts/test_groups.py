@@ -210,6 +210,22 @@ def test_why_it_is_closed(why: Why, words: str) -> None:
     assert words in told.said.text
 
 
+def test_the_link_is_about_the_worst() -> None:
+    """Of those that are told of; at the end, of those that are over."""
+    mild = alert("1", metric="data_drift")
+    worse = critical("2", metric="drift_share", feature=None)
+    members = Members(open=[mild, worse])
+    url = "https://wiki.example/runbook"
+    group, first = tell(EMPTY, members, NOON, REPEAT, url)
+    assert group is not None
+    ended = [Transition("resolved", one, "over") for one in (mild, worse)]
+    _, last = tell(group, Members(ended=ended), NOON + MINUTE, REPEAT, url)
+
+    for message in (first, last):
+        assert message is not None
+        assert message.runbook_url == f"{url}#mlmodeldriftshare"
+
+
 def test_the_worst_first() -> None:
     """By severity, then by how far they are past their thresholds, in whichever direction."""
     slow = alert("1", metric="latency", value=1.0, threshold=0.5)

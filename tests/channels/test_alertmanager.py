@@ -187,6 +187,8 @@ def test_the_real_intervals() -> None:
         time[0] = NOON.timestamp() + second
         feed.turn()
     assert len(kept.batches) == RESOLVED_SECONDS / 60
+    told = {one["annotations"]["value"] for batch in kept.batches for one in batch}
+    assert told == {"was 0.3142 (threshold 0.1)"}
     ends = {one["endsAt"] for batch in kept.batches for one in batch}
     assert ends == {as_datetime(NOON.timestamp() + 600).isoformat()}
 

@@ -25,14 +25,17 @@ def test_it_arrives(httpserver: HTTPServer, severity: str, kind: str) -> None:
     """With its title, its text and its kind; its end is a success."""
     httpserver.expect_request("/S3CR3T").respond_with_data("")
     channel = Other(url_of(httpserver))
-    assert channel.send(notification(severity=severity), 5).delivered
+    url = "https://wiki.example/runbook#mlmodeldatadrift"
+    assert channel.send(notification(severity=severity, runbook_url=url), 5).delivered
     assert channel.send(resolved(severity=severity), 5).delivered
     first, last = (request.get_json() for request, _ in httpserver.log)
 
     assert (first["type"], last["type"]) == (kind, "success")
     assert first["title"] == f"[{severity.upper()}] age has drifted"
     assert first["message"].startswith("fraud 2: One feature of fraud 2 has drifted.\n")
+    assert first["message"].endswith(f"\nRunbook: {url}")
     assert last["title"] == "[RESOLVED] age has drifted"
+    assert last["message"].endswith("\nresolved: data_drift of age was 0.3142 (threshold 0.1)")
 
 
 @pytest.mark.parametrize("name", HOSTILE)

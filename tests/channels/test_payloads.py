@@ -237,6 +237,7 @@ def test_webhook() -> None:
             ],
             "more": 0,
             "resolved": [],
+            "runbook_url": None,
         },
     }
     over = json.loads(webhook.payload(resolved()))
