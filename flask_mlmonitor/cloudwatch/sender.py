@@ -82,12 +82,6 @@ class Sender:
             )
             self._thread.start()
 
-    def wait(self, timeout: float) -> bool:
-        """Wait for the thread to end; return whether it did."""
-        if self._thread is not None:
-            self._thread.join(timeout)
-        return self._thread is None or not self._thread.is_alive()
-
     def _put_all(self) -> None:
         try:
             self._client = self._client or self._connect()
