@@ -34,6 +34,7 @@ TINY = {
     "privacy": "--predictions 20 --rounds 1",
     "request_path": "--requests 20 --rounds 1",
     "startup": "--rounds 1",
+    "watching": "--seconds 1 --kills 1",
     "year": "--months 1 --share 0.01",
     "windows": "--features 10 --days 2 --minutes 90 --hours 1 --rows 500 --rounds 1",
 }

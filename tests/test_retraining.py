@@ -62,8 +62,8 @@ def test_that_only_the_log_is_told_is_said_once(
 
     said = [one.message for one in caplog.records if "Nobody but the log" in one.message]
     assert said == [
-        "Nobody but the log is told of alerts: set MLMONITOR_PAGERDUTY_ROUTING_KEY or "
-        "MLMONITOR_SLACK_WEBHOOK_URL or MLMONITOR_SMTP_URL."
+        "Nobody but the log is told of alerts: set MLMONITOR_SLACK_WEBHOOK_URL or "
+        "MLMONITOR_PAGERDUTY_ROUTING_KEY or MLMONITOR_SMTP_URL."
     ]
 
 

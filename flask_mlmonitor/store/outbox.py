@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from flask_mlmonitor.alerts.alert import Notification
 from flask_mlmonitor.store import tables
@@ -21,6 +21,19 @@ CLAIM_SECONDS: Final = 20.0
 State = Literal["waiting", "delivered", "dead"]
 _TABLE: Final = tables.outbox.c
 _WAITS: Final = _TABLE.state == "waiting"
+
+
+def _due(app: Any, now: Any) -> tuple[Any, ...]:
+    return _TABLE.app == app, _WAITS, _TABLE.due <= now
+
+
+# Asked every second: to compose it takes longer than to run it.
+_APP: Final[Any] = bindparam("app")
+_NOW: Final[Any] = bindparam("now")
+_SPARED = select(_TABLE.channel).where(_TABLE.app == _APP, _WAITS, _TABLE.hold > _NOW)
+_DUE_CHANNELS: Final = (
+    select(_TABLE.channel).distinct().where(*_due(_APP, _NOW), _TABLE.channel.not_in(_SPARED))
+)
 
 
 class Message(NamedTuple):
@@ -103,11 +116,8 @@ def due_channels(database: Database, app: str, now: float) -> set[str]:
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    spared = select(_TABLE.channel).where(_TABLE.app == app, _WAITS, _TABLE.hold > now)
-    due = (*_due(app, now), _TABLE.channel.not_in(spared))
-    query = select(_TABLE.channel).distinct().where(*due)
     with database.reading() as connection:
-        return set(connection.execute(query).scalars())
+        return set(connection.execute(_DUE_CHANNELS, {"app": app, "now": now}).scalars())
 
 
 def claim(
@@ -196,10 +206,6 @@ def read_outbox(database: Database, app: str, *, limit: int = 100) -> list[Entry
     query = select(*columns).where(_TABLE.app == app).order_by(_TABLE.created.desc()).limit(limit)
     with database.reading() as connection:
         return [Entry(*row) for row in connection.execute(query)]
-
-
-def _due(app: str, now: float) -> tuple[Any, ...]:
-    return _TABLE.app == app, _WAITS, _TABLE.due <= now
 
 
 def _add(

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from tempfile import TemporaryDirectory
 from flask import Flask
 
 from flask_mlmonitor import MLMonitor
+from flask_mlmonitor._app import EXTENSION
 from tests.benchmarks.measuring import machine, print_table
 from tests.channels.receivers import hanging
 from tests.server import traffic
@@ -66,7 +68,7 @@ def _idle(folder: Path, seconds: float) -> None:
     app.test_client().post("/predict", json={"age": 41})
     store = folder / "mlmonitor.sqlite3"
     wait_until(store.exists, "a store")
-    time.sleep(5)
+    time.sleep(min(5, seconds))
     before, writes = _cpu(), 0
     reader = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     known = _version(reader)
@@ -77,8 +79,7 @@ def _idle(folder: Path, seconds: float) -> None:
         writes, known = writes + (current != known), current
     reader.close()
     spent = {name: (cpu - before.get(name, 0.0)) * HOUR / seconds for name, cpu in _cpu().items()}
-    with app.app_context():
-        monitor.flush(5)
+    app.extensions[EXTENSION].runtime.close()
     rows = [(name, cpu) for name, cpu in sorted(spent.items()) if name.startswith("mlmonitor-")]
     print_table(f"an idle app, {seconds:.0f} s", ("thread", "s of CPU an hour"), rows)
     print(f"  its store changes {60 * writes / seconds:.1f} times a minute")
@@ -102,17 +103,15 @@ def _served(name: str, options: argparse.Namespace) -> tuple[float, float]:
     """Return quantiles of the latency while an alert is told to such a channel."""
     with TemporaryDirectory() as folder, hanging() as stuck:
         traffic.baseline().save(Path(folder, "baseline.json"))
-        settings: dict[str, object] = dict(SETTINGS)
+        settings: dict[str, object] = {**SETTINGS, "MLMONITOR_MAX_THROUGHPUT": 0.1}
         if name != "no channel":
-            settings |= {
-                "MLMONITOR_WEBHOOK_URL": stuck.url,
-                "MLMONITOR_ALERT_ROUTE_WARNING": "webhook",
-                "MLMONITOR_MAX_THROUGHPUT": 1,
-            }
+            settings["MLMONITOR_WEBHOOK_URL"] = stuck.url
+            settings["MLMONITOR_ALERT_ROUTE_WARNING"] = "webhook"
         kind = ("--worker-class", "gthread", "--threads", "4")
         with Gunicorn(Path(folder), *kind, workers=2, settings=settings) as server:
             with SteadyLoad(server, options.rate) as load:
-                time.sleep(8)
+                wait_until(partial(_alerts, server), "an alert", pause=0.1)
+                time.sleep(1)
                 began = time.monotonic()
                 time.sleep(min(20, options.seconds))
                 ended = time.monotonic()
@@ -120,6 +119,10 @@ def _served(name: str, options: argparse.Namespace) -> tuple[float, float]:
         found = [1000 * sample.latency for sample in load.between(began, ended)]
     cuts = quantiles(found, n=100)
     return cuts[49], cuts[98]
+
+
+def _alerts(server: Gunicorn) -> bool:
+    return b"ml_alert_active{" in server.get("/metrics").body
 
 
 def _taken_over(folder: Path, kills: int) -> Sequence[tuple[str, float]]:
