@@ -28,7 +28,7 @@ def config() -> str:
                     _name(key.config_name, key.per_model),
                     key.kind.name,
                     _default(key),
-                    (key.meaning + " *(planned)*" * key.planned),
+                    key.meaning,
                 )
                 for key in keys
             ),

@@ -14,6 +14,7 @@ from flask_mlmonitor.alerts.alert import Alert, Notification
 from flask_mlmonitor.alerts.deciding import Decision
 from flask_mlmonitor.alerts.retraining import Recommendation
 from flask_mlmonitor.alerts.routing import LOG, keys_to_set, route_of, route_to
+from flask_mlmonitor.background.cloudwatch import CloudWatch
 from flask_mlmonitor.background.duties import Duties
 from flask_mlmonitor.background.figures import Figures
 from flask_mlmonitor.background.recommending import Recommending
@@ -26,6 +27,7 @@ from flask_mlmonitor.channels.delivery import Delivery
 from flask_mlmonitor.channels.feed import Feed
 from flask_mlmonitor.channels.webhook import Webhook
 from flask_mlmonitor.clock import now
+from flask_mlmonitor.cloudwatch.sender import Sender
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.counters.requests import MONITOR, NotificationCounters, RetrainingCounters
@@ -44,6 +46,7 @@ def duties_of(state: AppState, runtime: Runtime) -> Duties:
         schedule_of(state, runtime),
         _watch_of(state, runtime),
         wanted=lambda: state.app() is not None,
+        cloudwatch=_cloudwatch_of(state, runtime),
     )
 
 
@@ -101,6 +104,20 @@ def _watch_of(state: AppState, runtime: Runtime) -> Watch:
         recommending=recommending,
         on_fault=on_fault,
         on_decided=partial(tell_decided, state),
+    )
+
+
+def _cloudwatch_of(state: AppState, runtime: Runtime) -> CloudWatch | None:
+    namespace = state.settings.cloudwatch_namespace
+    if namespace is None:
+        return None
+    on_fault = partial(runtime.faults.happened, "background")
+    return CloudWatch(
+        runtime.database,
+        partial(subjects_of, state),
+        Sender(namespace, on_fault=on_fault),
+        waits=runtime.waits_for,
+        on_fault=on_fault,
     )
 
 

@@ -1,6 +1,6 @@
 """The one table of the `MLMONITOR_` keys: the settings and their page in the docs follow it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from flask_mlmonitor import _parsers as read
@@ -19,7 +19,6 @@ class Key:
     :param meaning: one sentence for the docs.
     :param per_model: whether ``MLMONITOR_MODELS`` may set it for one model.
     :param secret: whether its value must not be shown.
-    :param planned: whether it is read and checked, but nothing acts on it yet.
     """
 
     name: str
@@ -28,7 +27,6 @@ class Key:
     meaning: str
     per_model: bool = False
     secret: bool = False
-    planned: bool = False
 
     @property
     def field(self) -> str:
@@ -42,7 +40,6 @@ class Key:
 
 
 _FLAG: Final = Kind("true or false", read.flag)
-_TEXT: Final = Kind("text", read.text)
 _TOKEN: Final = Kind("text", read.token)
 _TEXTS: Final = Kind("list of texts", read.texts)
 _DURATION: Final = Kind("duration", quantity.above_zero(quantity.seconds))
@@ -67,10 +64,6 @@ def _limits(name: str, kind: Kind, values: tuple[object, object], what: str) -> 
         _limit(f"{name}_WARNING", kind, warning, f"{what} this is a warning."),
         _limit(f"{name}_CRITICAL", kind, critical, f"{what} this is critical."),
     )
-
-
-def _planned(*keys: Key) -> tuple[Key, ...]:
-    return tuple(replace(key, planned=True) for key in keys)
 
 
 def _secret(name: str, kind: Kind, meaning: str) -> Key:
@@ -123,8 +116,11 @@ GROUPS: Final[dict[str, tuple[Key, ...]]] = {
             "The bounds of the latency histogram; every model's latency thresholds are added.",
         ),
         Key("THROUGHPUT_WINDOW", _DURATION, 60, "The sliding window of the requests per second."),
-        *_planned(
-            Key("CLOUDWATCH_NAMESPACE", _TEXT, None, "The CloudWatch namespace to write to."),
+        Key(
+            "CLOUDWATCH_NAMESPACE",
+            Kind("text", read.namespace),
+            None,
+            "The CloudWatch namespace that the figures are put to, such as `MLOps/Models`.",
         ),
     ),
     "Access": (

@@ -162,6 +162,14 @@ def metric_prefix(value: object) -> str:
     return value.rstrip("_")
 
 
+def namespace(value: object) -> str:
+    """Read a namespace of CloudWatch."""
+    read = text(value)
+    if not re.fullmatch(r"(?!AWS/)[\w.#/-][\w.#/:-]{0,254}", read, re.ASCII):
+        raise Unreadable("set a name such as 'MLOps/Models', not one of AWS's own")
+    return read
+
+
 def emails(value: object) -> tuple[str, ...]:
     """Read e-mail addresses."""
     read = texts(value)

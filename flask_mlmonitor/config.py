@@ -163,11 +163,6 @@ class Settings:
         """Whether absolute limits of the accuracy were chosen, so that they hold."""
         return not self.explicit.isdisjoint({"ACCURACY_WARNING", "ACCURACY_CRITICAL"})
 
-    @property
-    def without_effect(self) -> tuple[str, ...]:
-        """The keys that were set although nothing acts on them in this version."""
-        return tuple(key.config_name for key in KEYS if key.planned and key.name in self.explicit)
-
     def for_model(self, model: str) -> Self:
         """Return the settings that hold for *model*."""
         overrides = self.models.get(model)

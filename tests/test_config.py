@@ -242,6 +242,8 @@ def test_unknown_key(name: str, nearest: str) -> None:
         ("LATENCY_BUCKETS", 3, "such as '0.1, 0.5, 2'"),
         ("LATENCY_BUCKETS", [0, 1], "above 0"),
         ("CLOUDWATCH_NAMESPACE", 4, "quote it"),
+        ("CLOUDWATCH_NAMESPACE", "AWS/SageMaker", "such as 'MLOps/Models'"),
+        ("CLOUDWATCH_NAMESPACE", ":a", "such as 'MLOps/Models'"),
         ("MODELS", "fraud", "a mapping"),
         ("MODELS", {"fraud": 1}, "a mapping"),
         ("MODELS", {"fr aud": {}}, "'fr aud' is no model's name"),

@@ -9,6 +9,8 @@ from typing import Any
 from flask_mlmonitor import Baseline
 
 HEAVY = (
+    "boto3",
+    "botocore",
     "pandas",
     "psycopg",
     "pyarrow",

@@ -16,7 +16,7 @@ LEVELS = (
     {"config", "stats"},
     {"alerts"},
     {"dashboards", "drift", "journal", "counters", "store"},
-    {"channels"},
+    {"channels", "cloudwatch"},
     {"background"},
     {"_app"},
     {"_evaluations"},
@@ -38,6 +38,8 @@ BASE = tuple(sorted(LEVELS[0]))
 
 HEAVY = {"pandas", "pyarrow", "scipy", "sklearn"}
 ONLY_IN = {
+    "boto3": {"cloudwatch"},
+    "botocore": {"cloudwatch"},
     "flask": {"_app", "cli", "extension", "request", "testing", "web"},
     "prometheus_client": {"metrics"},
     "psycopg": {"store"},

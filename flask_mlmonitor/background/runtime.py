@@ -244,7 +244,7 @@ class Runtime:
         return self._each(lambda duties: duties.schedule.turn())
 
     def _watch(self) -> bool:
-        return self._each(lambda duties: duties.watch.turn())
+        return self._each(lambda duties: duties.look())
 
     def _each(self, turn: Callable[[Duties], object]) -> bool:
         """Take a turn for each app, if elected: one that fails is not in the way of others."""

@@ -10,13 +10,6 @@ from flask_mlmonitor.web.blueprint import views_in_the_way
 SHORTEST_TOKEN: Final = 16
 
 
-def keys_without_effect(case: Case) -> Iterator[Finding]:
-    """Keys that were set although nothing acts on them in this version."""
-    for name in case.settings.without_effect:
-        problem = f"{name} is set, and has no effect in this version"
-        yield Finding("warning", problem, "Remove it, or do not rely on it.")
-
-
 def access(case: Case) -> Iterator[Finding]:
     """Who may report ground truth and read the monitor's routes."""
     settings = case.settings

@@ -13,7 +13,6 @@ from flask_mlmonitor.doctor.findings import LEVELS, Finding
 Check = Callable[[Case], Iterator[Finding]]
 
 ANYWHERE: Final[tuple[Check, ...]] = (
-    configuration.keys_without_effect,
     configuration.metrics_path,
     models.models,
     models.baselines,

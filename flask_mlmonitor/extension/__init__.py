@@ -9,6 +9,7 @@ from flask_mlmonitor._alerting import duties_of
 from flask_mlmonitor._app import EXTENSION, AppState, Authorize, Declaration, load_baseline
 from flask_mlmonitor.background.folders import check_folders
 from flask_mlmonitor.channels.configured import channels_of
+from flask_mlmonitor.cloudwatch.sender import check_installed
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.cells import Owner
 from flask_mlmonitor.counters.faults import LOGGER
@@ -65,9 +66,7 @@ class MLMonitor(Decorators, ByHand):
             raise ConfigError("init_app", app.name, "call it once for an app")
         settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
         check_folders(settings)
-        if settings.without_effect:
-            names = ", ".join(settings.without_effect)
-            LOGGER.warning("These keys have no effect in this version: %s.", names)
+        check_installed(settings)
         reference = weakref.ref(app)
         state = AppState(
             reference,

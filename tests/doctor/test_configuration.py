@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flask_mlmonitor import Baseline, MLMonitor
-from flask_mlmonitor._keys import KEYS
 from flask_mlmonitor.doctor.examination import examine
 
 if TYPE_CHECKING:
@@ -15,19 +14,6 @@ if TYPE_CHECKING:
     from tests.doctor.conftest import Examine
 
 TOKEN = "a-token-that-nobody-guesses"
-
-
-def test_keys_without_effect(
-    make_service: "MakeService", production: dict[str, Any], found: "Examine"
-) -> None:
-    """Each planned key that was set; none of the others."""
-    values = {"text": "x", "duration": 60}
-    planned = [key for key in KEYS if key.planned and key.kind.name in values]
-    config = {key.config_name: values[key.kind.name] for key in planned}
-    service = make_service(**production, **config)
-
-    assert [one.problem.split()[0] for one in found(service, "keys_without_effect")] == list(config)
-    assert found(make_service(**production), "keys_without_effect") == []
 
 
 def test_nobody_may(patient: "Service", found: "Examine") -> None:

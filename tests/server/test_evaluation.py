@@ -41,8 +41,8 @@ def runs(folder: Path) -> dict[float, list[tuple[str, int]]]:
     found: dict[float, list[tuple[str, int]]] = {}
     try:
         with database.reading() as connection:
-            query = select(column.end, column.window, column.epoch).order_by(column.window)
-            for end, window, epoch in connection.execute(query):
+            query = select(column.end, column.window, column.epoch).where(column.model == "fraud")
+            for end, window, epoch in connection.execute(query.order_by(column.window)):
                 found.setdefault(end, []).append((window, epoch))
     except StoreError:
         pass

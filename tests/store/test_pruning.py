@@ -46,7 +46,7 @@ def evaluate(database: Database, time: float) -> None:
     """Store an evaluation whose window ended then."""
     words = {"model": "fraud", "version": "2", "window": "1h", "status": "ok", "severity": "ok"}
     numbers = {"start": time - 3600, "end": time, "n": 3, "epoch": 0, "seconds": 0.1}
-    numbers |= {"measured": 0, "told": 1}
+    numbers |= {"measured": 0, "told": 1, "due": 0}
     with database.writing() as connection:
         connection.execute(insert(tables.evaluations).values(**words, **numbers, result="{}"))
 
