@@ -101,9 +101,9 @@ def tell_evaluated(state: AppState, evaluations: Sequence[Evaluation]) -> None:
 def tell(state: AppState, signal: Signal, **told: object) -> None:
     """Send a signal from a background thread; a receiver that fails is in no other's way."""
     app = state.app()
-    if app is None:
+    if app is None or signal.is_muted:
         return
     with app.app_context():
         for receiver in signal.receivers_for(app):
             with state.runtime.faults.guard("signal"):
-                receiver(app, **told)
+                app.ensure_sync(receiver)(app, **told)

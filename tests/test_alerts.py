@@ -236,6 +236,21 @@ def test_listeners_that_fail(service: Service, httpserver: HTTPServer) -> None:
     assert service.tally()["faults signal"] == 2
 
 
+def test_listeners_of_every_kind(service: Service) -> None:
+    """They may be coroutines, and a signal may be muted."""
+    seen = []
+
+    async def receive(_sender: object, alert: Alert) -> None:
+        seen.append(alert.metric)
+
+    with signals.alert_fired.connected_to(receive), service.app.app_context():
+        service.monitor.alerts.check_latency(3)
+        with signals.alert_fired.muted():
+            service.monitor.alerts.check_error_rate(0.5)
+
+    assert seen == ["latency"]
+
+
 def test_nobody_to_tell(serve: Serve, baseline: Baseline, caplog: pytest.LogCaptureFixture) -> None:
     """The log is told of all; what to set is said once."""
     service = serve(lambda: {"prediction": True}, baseline=baseline)
