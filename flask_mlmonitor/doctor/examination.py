@@ -6,7 +6,7 @@ from typing import Final
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor.background.folders import Folders
 from flask_mlmonitor.clock import Clock, now
-from flask_mlmonitor.doctor import configuration, folders, journal, models, store
+from flask_mlmonitor.doctor import configuration, folders, journal, models, store, telling
 from flask_mlmonitor.doctor.case import Case
 from flask_mlmonitor.doctor.findings import LEVELS, Finding
 
@@ -20,6 +20,8 @@ ANYWHERE: Final[tuple[Check, ...]] = (
 """The checks that make sense in a test, too."""
 DEPLOYED: Final[tuple[Check, ...]] = (
     configuration.access,
+    telling.channels,
+    telling.undelivered,
     folders.data_folder,
     folders.file_systems,
     folders.free_space,
