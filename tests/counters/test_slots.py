@@ -137,6 +137,7 @@ def test_a_forked_child_counts_in_a_slot_of_its_own(folder: Path, make_slot: Mak
 def test_a_child_does_not_keep_its_dead_parents_slot(folder: Path, make_slot: MakeSlot) -> None:
     """A worker's helper process that outlives it holds no lock of it."""
     reader, writer = os.pipe()
+    born, bear = os.pipe()
 
     def parent() -> None:
         slot = Slot(folder)
@@ -144,6 +145,7 @@ def test_a_child_does_not_keep_its_dead_parents_slot(folder: Path, make_slot: Ma
         if os.fork() == 0:
             signal.alarm(10)
             os.close(writer)
+            os.write(bear, b"!")
             os.read(reader, 1)  # outlives its parent, until the test ends
             os._exit(0)
         os.close(writer)
@@ -151,12 +153,13 @@ def test_a_child_does_not_keep_its_dead_parents_slot(folder: Path, make_slot: Ma
     try:
         with Child(parent):
             pass
+        os.read(born, 1)
         slot = make_slot()
         assert count(slot).values[0] == 6
         assert slot.number == 0
     finally:
-        os.close(writer)
-        os.close(reader)
+        for fd in (writer, reader, born, bear):
+            os.close(fd)
 
 
 def test_the_number_of_files_is_that_of_processes_at_once(folder: Path) -> None:
