@@ -76,4 +76,10 @@ def test_one_of_all_processes_evaluates_and_is_replaced(serve: Serve, background
     (early, *_, late) = (found[end][0][1] for end in sorted(found))
     assert early < late
     assert json.loads(server.get("/heavy").body) == []
-    assert b"ml_data_drift_psi{" in server.get("/metrics").body
+
+    def shown() -> bool:
+        predict(server, 20)  # the window that ends next has enough of them, whenever that is
+        return b"ml_data_drift_psi{" in server.get("/metrics").body
+
+    with worker(server.folder, settings):
+        wait_until(shown, "drift on the page of metrics", 2 * TICK + 20)

@@ -61,6 +61,13 @@ def test_a_store_that_is_away(serve: Serve, store: Store) -> None:
     with SteadyLoad(server, 40) as load:
         wait_until(lambda: len(read_store(store.url).ids) > 20, "predictions in the store")
         truth = json.dumps({"prediction_id": load.ids[0], "value": True}).encode()
+        asked = set[int]()
+
+        def both_know_it() -> bool:
+            asked.add(server.get("/metrics").worker)
+            return len(asked) == 2
+
+        wait_until(both_know_it, "a store that each worker has asked for")
         with store.away():
             wait_until(sick, "the health to name the store")
             wait_until(is_up(0), "the metric to be 0")
