@@ -121,26 +121,30 @@ def send(
         state="firing",
         since=as_datetime(current),
     )
-    whose = "" if subject.model == MONITOR else f"{subject.model} {subject.version}: "
-    notification = Notification(
+    database, post = state.runtime.database, posting(state, current)
+    add_alert(database, state.name, alert, _message_of(alert), post=post)
+    tell(state, signals.alert_fired, alert=alert)
+    _send_in_tests(state)
+    return alert
+
+
+def _message_of(alert: Alert) -> Notification:
+    """Return the message of an alert that stands alone."""
+    whose = "" if alert.model == MONITOR else f"{alert.model} {alert.version}: "
+    return Notification(
         id=alert.id,
         key=f"mlmonitor/by-hand/{alert.id}",
         action="trigger",
         reason="by_hand",
-        family=metric,
-        model=subject.model,
-        version=subject.version,
-        severity=level,
-        title=f"{whose}{metric}",
-        text=message,
+        family=alert.metric,
+        model=alert.model,
+        version=alert.version,
+        severity=alert.severity,
+        title=f"{whose}{alert.metric}",
+        text=alert.message,
         time=alert.since,
         alerts=(alert,),
     )
-    database, post = state.runtime.database, posting(state, current)
-    add_alert(database, state.name, alert, notification, post=post)
-    tell(state, signals.alert_fired, alert=alert)
-    _send_in_tests(state)
-    return alert
 
 
 def silence(state: AppState, seconds: float, *, why: str = "", **matched: str | None) -> Silence:

@@ -299,6 +299,22 @@ def test_wrong_changes_over_http(service: Service, path: str, body: Any, status:
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
 
 
+def test_what_became_of_messages(service: Service) -> None:
+    """Each with its channel, its state and its tries."""
+    run = service.app.test_cli_runner()
+    assert "no messages" in run.invoke(cli, ["alerts", "messages"]).output
+    with service.app.app_context():
+        service.monitor.alerts.check_latency(3)
+    shown = run.invoke(cli, ["alerts", "messages"]).output
+    found = json.loads(run.invoke(cli, ["alerts", "messages", "--json"]).output)
+
+    assert "webhook" in shown
+    assert {one["channel"]: one["state"] for one in found} == {
+        "log": "delivered",
+        "webhook": "delivered",
+    }
+
+
 def test_on_the_command_line(service: Service) -> None:
     """A table for people, JSON for programs."""
     run = service.app.test_cli_runner()

@@ -11,7 +11,6 @@ IMMEDIATELY: Final = "immediately"
 HOUR: Final = "within 1 hour"
 SAME_DAY: Final = "within 4 hours"
 DAY: Final = "within 24 hours"
-WEEK: Final = "within a week"
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from flask_mlmonitor.store.alerting import (
     read_alerts,
     read_silences,
 )
+from flask_mlmonitor.store.outbox import Entry, read_outbox
 
 
 @cli.group("alerts", invoke_without_command=True)
@@ -141,3 +142,31 @@ def unsilence(silence_id: str) -> None:
     if not ended:
         raise click.ClickException(f"there is no silence {silence_id}")
     click.echo("It is over.")
+
+
+@alerts.command("messages")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def messages(as_json: bool) -> None:
+    """Show what became of the last messages: waiting, delivered, or dead, and why.
+
+    Example: flask --app service mlmonitor alerts messages
+    """
+    database = runtime_of_app().database
+    try:
+        database.prepare()
+        found = read_outbox(database, state_of_app().name)
+    except MLMonitorError as error:
+        raise click.ClickException(f"The store cannot be read: {error}") from None
+    if as_json:
+        click.echo(json.dumps([one._asdict() for one in found], indent=2))
+    elif found:
+        heads = ("made (UTC)", "channel", "what", "about", "state", "tries", "last outcome")
+        print_table(heads, [_message_row(one) for one in found])
+    else:
+        click.echo("There are no messages.")
+
+
+def _message_row(one: Entry) -> tuple[str, ...]:
+    made = f"{as_datetime(one.created):%Y-%m-%d %H:%M}"
+    outcome = ": ".join(filter(None, (one.outcome, one.detail)))
+    return made, one.channel, one.action, one.key, one.state, str(one.attempts), outcome

@@ -35,4 +35,4 @@ def undelivered(case: Case) -> Iterator[Finding]:
     dead = count_dead(case.database, case.state.name, since=case.clock() - DAY)
     if dead:
         problem = f"messages of the last 24 hours could not be delivered: {dead}"
-        yield Finding("error", problem, "The log says why; try it with flask mlmonitor notify.")
+        yield Finding("error", problem, "See why: flask mlmonitor alerts messages.")

@@ -1,7 +1,5 @@
 """From a request that fails to whoever is told: an app, Prometheus and Alertmanager, for real."""
 
-import socket
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from werkzeug.serving import make_server
 
 from flask_mlmonitor.provision.deployment import deployment
 from tests.channels.alertmanagers import AlertmanagerServer
-from tests.prometheuses import program
+from tests.prometheuses import Running, program
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -49,21 +47,13 @@ def scraping(folder: Path, texts: Mapping[str, str], app: str, alertmanager: str
     (folder / "secrets" / "metrics_token").write_text(TOKEN)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     (folder / "mlmonitor.rules.json").write_text(texts["prometheus/mlmonitor.rules.json"])
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     command = [
         program("prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
+    with Running(folder, command):
         yield
-    finally:
-        server.kill()
-        server.wait(SECONDS)
 
 
 def told(receiver: HTTPServer) -> list[dict[str, Any]]:
