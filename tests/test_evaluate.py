@@ -68,6 +68,8 @@ def test_one_of_several_models(drifting: Service) -> None:
         evaluate(drifting, "frod")
     with pytest.raises(ConfigError, match="aware"):
         evaluate(drifting, at=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(ConfigError, match="at = '2026-01-01': give an aware datetime"):
+        evaluate(drifting, at="2026-01-01")
 
 
 def test_limits_are_those_of_the_model(serve: Serve, baseline: Baseline) -> None:
