@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         began = time.monotonic()
         _watch(campaign, postgres, options.restarts)
         spent = time.monotonic() - began
-        settle(server)
+        print(f"  all in the store {settle(server, 600):.1f} s after the last answer")
         store = settings.get("MLMONITOR_STORE_URL", folder)
         return _report(campaign, store, spent, max_lost=options.threads * campaign.kills)
 

@@ -56,12 +56,12 @@ def sum_of(answer: Answer, name: str) -> float:
     return sum(s.value for family in families for s in family.samples if s.name == name)
 
 
-def settle(server: Server) -> None:
-    """Wait until all that was journaled is in the store."""
-    wait_until(
+def settle(server: Server, seconds: float = 60) -> float:
+    """Wait until all that was journaled is in the store, and return how many seconds that took."""
+    return wait_until(
         lambda: sum_of(server.get("/metrics"), "mlmonitor_journal_bytes") == 0,
         "an empty journal",
-        60,
+        seconds,
     )
 
 
