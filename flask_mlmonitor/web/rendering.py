@@ -10,7 +10,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from flask_mlmonitor.alerts.rules import RULE
 from flask_mlmonitor.alerts.saying import UNITS
 from flask_mlmonitor.clock import as_datetime, now
-from flask_mlmonitor.views.models import Judgement
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -85,7 +84,6 @@ def _environment() -> Environment:
         "severity": _SEVERITIES.__getitem__,
         "rule": lambda name: RULE[name].title if name in RULE else name,
         "family": lambda name: RULE[name].family,
-        "badge": _badge,
     }
     found.tests["rule"] = RULE.__contains__
     return found
@@ -102,14 +100,3 @@ def _seconds(value: float) -> str:
     ('2.56 ms', '3.0 minutes')
     """
     return f"{1000 * value:.3g} ms" if value < 1 else UNITS["seconds"](value)
-
-
-def _badge(judgement: Judgement | None) -> str:
-    """Return the class of a model's badge.
-
-    >>> _badge(None)
-    'unknown'
-    """
-    if judgement is None or judgement.status == "not_enough_data":
-        return "unknown"
-    return judgement.severity
