@@ -38,7 +38,7 @@ Writer = Callable[[IO[bytes], Iterable[Sequence[Stored]], Layout], Iterator[int]
 @click.option("--since", type=Moment(), help=f"From this time on: {WRITTEN}.")
 @click.option("--until", type=Moment(), help="Before this time, given likewise; now, if not set.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES),
-              help="Only those that ended so.")  # fmt: skip
+              help="Only those that ended so; may be repeated.")  # fmt: skip
 @click.option("--columns", help="Only these columns, in this order, separated by commas.")
 @click.option(
     "--flat", is_flag=True, help="A column feature.NAME for each feature, not one of JSON."

@@ -55,6 +55,7 @@ def read_window(state: AppState, chosen: Chosen, alerts: Alerts) -> dict[str, An
         | drift_charts(drift, history.points, alerts.history),
         "window": chosen.window,
         "judged": Judgement.of(chosen.evaluation),
+        "has_baseline": chosen.subject.baseline is not None,
         "drift": drift,
         "charted": charted(drift),
         "performance": performance,
