@@ -21,11 +21,8 @@ from flask_mlmonitor.web.truth import CSV, NDJSON, post_ground_truth
 _METRICS: Final = "mlmonitor.metrics"
 _HEALTH: Final = "mlmonitor.health"
 _TRUTH: Final = "mlmonitor.ground_truth"
-_OPEN: Final = frozenset((_METRICS, _HEALTH, "mlmonitor.static"))
-"""The routes that everybody may ask; the metrics have a token of their own.
-
-The styles and scripts are those of the package, and who is refused is told so on a page too.
-"""
+_OPEN: Final = frozenset((_METRICS, _HEALTH))
+"""The routes that everybody may ask; the metrics have a token of their own."""
 _ACCEPTED: Final = {_TRUTH: (NDJSON[0], CSV, *NDJSON[1:])}
 """What a route that changes something takes, beside JSON."""
 _READING: Final = frozenset(("GET", "HEAD", "OPTIONS"))

@@ -1,5 +1,7 @@
 """What the page shows, and to whom."""
 
+import base64
+import hashlib
 import json
 import re
 from html import unescape
@@ -183,7 +185,11 @@ def test_who_may_not(live: "Service") -> None:
         assert (answer.status_code, answer.mimetype) == (401, "text/html")
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
         assert "MLMONITOR_API_TOKEN" in answer.text
-    assert live.client.get("/mlmonitor/static/page.css", buffered=True).status_code == 200
+        (style,) = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}';" in answer.headers["Content-Security-Policy"]
+        assert "/static/" not in answer.text
+    assert live.client.get("/mlmonitor/static/page.css").status_code == 401
 
 
 def test_while_nothing_is_configured(serve: "Serve", production: dict[str, Any]) -> None:
