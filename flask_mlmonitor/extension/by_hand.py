@@ -99,9 +99,10 @@ class ByHand:
     ) -> dict[str, Any]:
         """Measure how well predictions were, and compare that with the thresholds.
 
-        Of a known model, a figure past its threshold is an alert, as :attr:`MLMonitor.alerts` would
-        raise it; nothing else is stored. The figures are scikit-learn's; they are past a threshold
-        as soon as they are beyond it, whatever their number: who hands over a batch knows its size.
+        Of a declared model, or where the app declares none, a figure past its threshold is an
+        alert, as :attr:`MLMonitor.alerts` would raise it; nothing else is stored. The figures are
+        scikit-learn's; they are past a threshold as soon as they are beyond it, whatever their
+        number: who hands over a batch knows its size.
 
         >>> from flask_mlmonitor import MLMonitor
         >>> app = Flask(__name__)
