@@ -17,6 +17,7 @@ from flask_mlmonitor.clock import now
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.limits import Limits
+from flask_mlmonitor.store.levels import MINUTE
 
 FLUSH_SECONDS: Final = 10.0
 
@@ -79,11 +80,14 @@ def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tup
     runtime = state.runtime
     runtime.flush(FLUSH_SECONDS)
     began = time.monotonic()
-    found = run(runtime.database, subjects, now() if at is None else at.timestamp())
+    current = now()
+    moment = current if at is None else at.timestamp()
+    found = run(runtime.database, subjects, moment)
     seconds = time.monotonic() - began
-    keep(runtime.database, found, seconds=seconds, replace=True, told=at is not None)
+    over = abs(moment - current) > MINUTE
+    keep(runtime.database, found, seconds=seconds, replace=True, told=over)
     tell_evaluated(state, found.evaluations)
-    if runtime.inline and at is None:
+    if runtime.inline and not over:
         runtime.duties[state.name].watch.look()
         runtime.duties[state.name].watch.delivery.run()
     return tuple(found.evaluations)

@@ -66,6 +66,17 @@ def test_a_drift_alerts_once(service: Service, httpserver: HTTPServer) -> None:
     assert 'ml_alert_active{alert="data_drift",model="fraud"' in metrics(service)
 
 
+@pytest.mark.parametrize("minutes", [-3, 0, 3])
+def test_as_of_now_is_now(service: Service, minutes: int) -> None:
+    """An alert is about what is, not about what was evaluated of another time."""
+    service.post([DRIFTED] * 300)
+    with service.app.app_context():
+        service.monitor.evaluate(at=datetime.now(UTC) + timedelta(minutes=minutes))
+        found = {one.metric for one in service.monitor.alerts.active()}
+
+    assert ("data_drift" in found) is (minutes == 0)
+
+
 def metrics(service: Service) -> str:
     """The lines of alerts on the page of metrics, their labels in order."""
     lines = []

@@ -80,7 +80,8 @@ class ByHand:
         The elected process does so by itself, each time the shortest window ends.
 
         :param model: one of the app's models; all of them by default.
-        :param at: as of when, an aware datetime; the minute that it lies in counts too.
+        :param at: as of when, an aware datetime; the minute that it lies in counts too. Nobody is
+            alerted of another time than now.
         :return: one for each model, version and window.
         :raises ConfigError: for an unknown model, or a time without a time zone.
         :raises StoreUnavailable: when the store does not answer.
