@@ -11,9 +11,11 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_mlmonitor import MLMonitor
 from flask_mlmonitor._keys import BY_NAME
 from flask_mlmonitor.config import KEYS, Settings, Window
 from flask_mlmonitor.exceptions import ConfigError
+from flask_mlmonitor.testing import drained
 
 INSTANCE = "/srv/shop/instance"
 SECRET = "s3cr3t-Xy"
@@ -374,6 +376,21 @@ def test_nothing_is_created(tmp_path: Path) -> None:
     Settings.from_mapping(config, instance_path=str(tmp_path))
 
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("url", ["sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
+def test_a_store_in_memory_is_none(url: str) -> None:
+    """What one connection wrote no other would find; a test's store is temporary anyhow."""
+    app = Flask("shop")
+    app.config["MLMONITOR_STORE_URL"] = url
+    with pytest.raises(ConfigError, match=r"STORE_URL = 'sqlite:.*: set a file such as sqlite:///"):
+        MLMonitor(app)
+    app.config["TESTING"] = True
+    monitor = MLMonitor(app)
+    with app.app_context():
+        monitor.record_prediction("fraud", {"age": 41}, 1)
+
+    assert [row.prediction for row in drained(app)] == [1]
 
 
 @given(

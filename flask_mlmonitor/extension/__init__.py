@@ -65,7 +65,7 @@ class MLMonitor(Decorators, ByHand):
         if EXTENSION in app.extensions:
             raise ConfigError("init_app", app.name, "call it once for an app")
         settings = Settings.from_mapping(app.config, instance_path=app.instance_path)
-        check_folders(settings)
+        check_folders(settings, testing=app.testing)
         check_installed(settings)
         reference = weakref.ref(app)
         state = AppState(

@@ -61,6 +61,16 @@ def test_a_prediction_by_hand(service: "Service", baseline: Baseline) -> None:
     assert service.tally() == {"predictions success": 1, "timed": 1, "failures age range": 1}
 
 
+@pytest.mark.parametrize("latency", [np.float64(0.5), np.float32(0.5), np.int64(2), 2])
+def test_a_latency_of_numpy(service: "Service", latency: Any) -> None:
+    """A batch is timed with whatever numbers its program has."""
+    with service.app.app_context():
+        service.monitor.record_prediction("churn", {"age": 41}, "yes", latency=latency)
+
+    assert service.row().latency == float(latency)
+    assert service.tally() == {"predictions success": 1, "timed": 1}
+
+
 def test_a_prediction_without_a_latency_is_not_timed(service: "Service") -> None:
     """Nobody knows how long it took."""
     with service.app.app_context():
@@ -153,6 +163,8 @@ def test_the_version_may_be_left_out_where_there_is_one(service: "Service") -> N
         ({"features": [41]}, "features"),
         ({"features": None}, "features"),
         ({"time": datetime(2026, 1, 1)}, "time"),  # noqa: DTZ001
+        ({"time": "2026-01-01T00:00:00Z"}, "time"),
+        ({"time": 1_780_000_000}, "time"),
     ],
 )
 def test_what_cannot_be_used_is_refused(
