@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 
 from flask_mlmonitor.stats.truth import TruthLayout, TruthSums
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import BINARY, Database
+from flask_mlmonitor.store.database import BINARY, Readable
 from flask_mlmonitor.store.horizons import HORIZON
 from flask_mlmonitor.store.levels import HOUR, floor
 from flask_mlmonitor.store.truth_rows import add_up
@@ -59,7 +59,7 @@ class TruthWindow:
 
 
 def read_truth(
-    database: Database, model: str, version: str, layout: TruthLayout, start: float, end: float
+    database: Readable, model: str, version: str, layout: TruthLayout, start: float, end: float
 ) -> TruthWindow:
     """Return the ground truth of a window, all as of the same moment.
 

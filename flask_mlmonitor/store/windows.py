@@ -12,7 +12,7 @@ from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.rollup import BLOCKS, Rollup
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import BINARY, Database
+from flask_mlmonitor.store.database import BINARY, Readable
 from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE, ceil, finest, floor
 
 _known: Final[dict[str, Binning]] = {}  # an id is a hash of what it names
@@ -42,7 +42,7 @@ class Stretch(NamedTuple):
 
 
 def read_window(
-    database: Database,
+    database: Readable,
     model: str,
     version: str,
     start: int,
@@ -57,7 +57,7 @@ def read_window(
 
 
 def read_windows(
-    database: Database,
+    database: Readable,
     model: str,
     version: str,
     bounds: Sequence[int],
