@@ -52,7 +52,7 @@ class Truths:
     def revise(self, due: Sequence[Due], seconds: float) -> list[Revision]:
         """Make these evaluations again, the first ones first, for so long; one at least.
 
-        :param due: as it was before any truth was read that is remembered here, or at once.
+        :param due: as :meth:`due` told it when the first truth was read here.
         """
         one, deadline = self._subject, time.monotonic() + seconds
         made: list[Revision] = []
