@@ -13,10 +13,11 @@ from flask_mlmonitor.background.evaluator import keep, run
 from flask_mlmonitor.background.runtime import Runtime
 from flask_mlmonitor.background.schedule import Schedule
 from flask_mlmonitor.background.subjects import Subject
-from flask_mlmonitor.clock import now
+from flask_mlmonitor.clock import now, seconds_of
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.limits import Limits
+from flask_mlmonitor.store.levels import MINUTE
 
 FLUSH_SECONDS: Final = 10.0
 
@@ -68,8 +69,7 @@ def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tup
     :raises ConfigError: for an unknown model, or a time without a time zone.
     :raises StoreUnavailable: when the store does not answer.
     """
-    if at is not None and at.tzinfo is None:
-        raise ConfigError("at", at, "give an aware datetime, such as datetime.now(UTC)")
+    moment = now() if at is None else seconds_of("at", at)
     subjects = subjects_of(state)
     if model is not None:
         known = sorted({one.model for one in subjects})
@@ -79,11 +79,12 @@ def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tup
     runtime = state.runtime
     runtime.flush(FLUSH_SECONDS)
     began = time.monotonic()
-    found = run(runtime.database, subjects, now() if at is None else at.timestamp())
+    found = run(runtime.database, subjects, moment)
     seconds = time.monotonic() - began
-    keep(runtime.database, found, seconds=seconds, replace=True, told=at is not None)
+    over = abs(moment - now()) > MINUTE + seconds
+    keep(runtime.database, found, seconds=seconds, replace=True, told=over)
     tell_evaluated(state, found.evaluations)
-    if runtime.inline and at is None:
+    if runtime.inline and not over:
         runtime.duties[state.name].watch.look()
         runtime.duties[state.name].watch.delivery.run()
     return tuple(found.evaluations)

@@ -68,6 +68,8 @@ def test_one_of_several_models(drifting: Service) -> None:
         evaluate(drifting, "frod")
     with pytest.raises(ConfigError, match="aware"):
         evaluate(drifting, at=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(ConfigError, match="at = '2026-01-01': give an aware datetime"):
+        evaluate(drifting, at="2026-01-01")
 
 
 def test_limits_are_those_of_the_model(serve: Serve, baseline: Baseline) -> None:
@@ -157,7 +159,7 @@ def test_learning_a_baseline_from_production(drifting: Service, tmp_path: Path) 
     """Of what was predicted first; it is a baseline like any other."""
     path = tmp_path / "learned.json"
     runner = drifting.app.test_cli_runner()
-    words = ["baseline", "learn", "fraud", "--version", "2", "-o", str(path)]
+    words = ["baseline", "learn", "fraud", "-o", str(path)]
     done = runner.invoke(cli, [*words, "--rows", "250"])
 
     assert done.exit_code == 0, done.output
@@ -165,4 +167,7 @@ def test_learning_a_baseline_from_production(drifting: Service, tmp_path: Path) 
     assert (learned.n, learned.feature_names) == (250, ("age", "income", "plan", "member"))
     assert [one.kind for one in learned.columns] == ["numeric", "numeric", "categorical", "boolean"]
     assert learned.prediction is not None
+    shown = runner.invoke(cli, ["baseline", "learn", "fraud", "--version", "2", "--rows", "250"])
+    path.write_text(shown.stdout, encoding="utf-8")
+    assert Baseline.load(path).columns == learned.columns
     assert_told(runner.invoke(cli, words), 1, "300 rows where 5000 are needed")

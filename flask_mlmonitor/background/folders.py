@@ -11,7 +11,7 @@ from flask_mlmonitor._folders import make_private
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import ConfigError
-from flask_mlmonitor.store.urls import open_store
+from flask_mlmonitor.store.urls import is_in_memory, open_store
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,10 @@ class Folders:
         return True
 
 
-def check_folders(settings: Settings) -> None:
+def check_folders(settings: Settings, *, testing: bool) -> None:
     """Refuse a store that cannot be, and chosen folders that cannot be made or written.
 
+    :param testing: the store will be a temporary one, whatever was chosen.
     :raises ConfigError: naming what is in the way; nothing is made.
     """
     chosen = []
@@ -90,6 +91,12 @@ def check_folders(settings: Settings) -> None:
     store = open_store(settings.store_url)
     if settings.store_url_set and store.folder is not None:
         chosen.append(("MLMONITOR_STORE_URL", store.folder))
+    if is_in_memory(settings.store_url) and not testing:
+        remedy = (
+            "each connection would see a memory of its own: set a file such as "
+            "sqlite:///mlmonitor.sqlite3, or TESTING, which makes the store temporary"
+        )
+        raise ConfigError("MLMONITOR_STORE_URL", settings.store_url, remedy)
     for key, folder in chosen:
         nearest = _nearest(folder)
         if not _writable(nearest):

@@ -8,7 +8,7 @@ import click
 import msgspec
 from flask.cli import AppGroup
 
-from flask_mlmonitor.cli.group import cli, runtime_of_app
+from flask_mlmonitor.cli.group import cli, only_version, runtime_of_app
 from flask_mlmonitor.exceptions import MLMonitorError
 from flask_mlmonitor.stats.baseline import Baseline
 from flask_mlmonitor.stats.learning import Example, learned
@@ -52,16 +52,15 @@ def build_baseline(data: Path, output: Path, **options: Any) -> None:
 
 @group.command("learn")
 @click.argument("model")
-@click.option("--version", default="1", show_default=True, help="Of the model.")
+@click.option("--version", help="Which version; may be left out where there is one.")
 @click.option("--rows", default=5000, show_default=True, help="How many predictions to learn from.")
 @click.option(
     "-o",
     "--output",
-    required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write, JSON.",
+    help="The file to write, JSON; the standard output, if not set.",
 )
-def learn_baseline(model: str, version: str, rows: int, output: Path) -> None:
+def learn_baseline(model: str, version: str | None, rows: int, output: Path | None) -> None:
     """Build a baseline of the first predictions that are stored of a model.
 
     For a model whose training data is out of reach: what came first then counts as normal. Look at
@@ -70,8 +69,12 @@ def learn_baseline(model: str, version: str, rows: int, output: Path) -> None:
     Example: flask --app service mlmonitor baseline learn fraud --rows 10000 -o baseline.json
     """
     database = runtime_of_app().database
+    version = version or only_version(model)
     try:
         baseline = learned(_examples(database, model, version), rows=rows)
+        if output is None:
+            click.echo(baseline.to_json())
+            return
         baseline.save(output)
     except MLMonitorError as error:
         raise click.ClickException(f"{model} {version}: {error}") from None

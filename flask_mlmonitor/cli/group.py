@@ -32,3 +32,14 @@ def runtime_of_app() -> Runtime:
         return state_of_app().runtime
     except MLMonitorError as error:
         raise click.ClickException(str(error)) from None
+
+
+def only_version(model: str) -> str:
+    """Return the version of a model of the app that has one.
+
+    :raises click.UsageError: when it has several.
+    """
+    versions = [one.version for one in state_of_app().declarations() if one.model == model]
+    if len(versions) > 1:
+        raise click.UsageError(f"give one of the versions of {model}: {', '.join(versions)}.")
+    return versions[0] if versions else "1"

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from flask_mlmonitor._app import AppState
-from flask_mlmonitor.cli.group import cli, runtime_of_app, state_of_app
+from flask_mlmonitor.cli.group import cli, only_version, runtime_of_app, state_of_app
 from flask_mlmonitor.cli.writing import write
 from flask_mlmonitor.exceptions import MLMonitorError
 from flask_mlmonitor.views.choosing import Unknown
@@ -28,14 +27,7 @@ def report(model: str, version: str | None, window: str | None, output: Path | N
     runtime_of_app()
     state = state_of_app()
     try:
-        text = written(state, model, version or _only_version(state, model), window)
+        text = written(state, model, version or only_version(model), window)
     except (MLMonitorError, Unknown) as error:
         raise click.ClickException(str(error)) from None
     write(text, output)
-
-
-def _only_version(state: AppState, model: str) -> str:
-    versions = [one.version for one in state.declarations() if one.model == model]
-    if len(versions) > 1:
-        raise click.UsageError(f"give one of the versions of {model}: {', '.join(versions)}.")
-    return versions[0] if versions else "1"

@@ -25,7 +25,8 @@ class AlertManager:
     last. The alert is the same one that the elected process would raise: one for each model,
     version, metric and feature, told once, and over with the first figure that is well again.
 
-    *model* and *version* may be left out in an app with one model. All methods need an app context.
+    *model* and *version* may be left out in an app with one model; in one that declares none, an
+    alert is about the app as a whole. All methods need an app context.
 
     >>> from flask import Flask
     >>> from flask_mlmonitor import MLMonitor
@@ -103,7 +104,7 @@ class AlertManager:
         :param severity: "info", "warning" or "critical".
         :param message: one sentence for people.
         :param metric: a name of your own.
-        :raises ConfigError: for an unknown severity or model, or a value that is no number.
+        :raises ConfigError: for an unknown severity or model, or what is no text or number.
         :raises StoreUnavailable: when the store does not answer.
         """
         return checking.send(
@@ -128,8 +129,11 @@ class AlertManager:
         """Say that somebody knows of an alert: it is not repeated unless it becomes worse.
 
         :return: ``None`` when there is no such alert, or it is over.
+        :raises ConfigError: for what is no id.
         """
         state = current_state()
+        if not isinstance(alert_id, str):
+            raise ConfigError("alert_id", alert_id, "give the `id` of an alert")
         state.runtime.database.prepare()
         return acknowledge(state.runtime.database, state.name, alert_id)
 
@@ -151,7 +155,8 @@ class AlertManager:
         :param model: of which; with each that is left out it holds for more.
         :param metric: such as "data_drift".
         :param why: a few words for people.
-        :raises ConfigError: for a duration that is none, or a model or metric that there is not.
+        :raises ConfigError: for a duration that is none or more than a year, or a model or metric
+            that there is not.
         """
         given = {"model": model, "version": version, "metric": metric, "feature": feature}
         return checking.silence(current_state(), _seconds(duration), **given, why=why or "")
@@ -176,9 +181,6 @@ def _seconds(duration: float | str | timedelta) -> float:
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     try:
-        found = seconds(duration)
+        return seconds(duration)
     except Unreadable as unreadable:
         raise ConfigError("duration", duration, str(unreadable)) from None
-    if found <= 0:
-        raise ConfigError("duration", duration, "give a time to come, such as '2h'")
-    return found

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState, Declaration
+from flask_mlmonitor.clock import seconds_of
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.records import Served
 from flask_mlmonitor.request.dialects.rows import listed
 from flask_mlmonitor.request.ids import LONGEST_ID, is_id, new_id
 from flask_mlmonitor.request.observation import SUCCESS, Outcome
 from flask_mlmonitor.request.outputs import Output, not_finite
-from flask_mlmonitor.request.route import route_of
+from flask_mlmonitor.request.route import Route, route_of
+from flask_mlmonitor.request.telling import tell_recorded
 
 _NOT_A_NUMBER = Outcome("error", "nan_prediction")
 
@@ -33,23 +36,25 @@ def record_by_hand(
 
     A prediction that is no finite number is recorded as an error.
 
-    :raises ConfigError: for a time without a time zone, features that are no mapping, a latency
-        that is no duration, or an id that ground truth could not name.
+    :raises ConfigError: for a time that is no aware datetime, features that are no mapping, a
+        latency that is no duration, or an id that ground truth could not name.
     """
     if hasattr(features, "to_dict"):  # a row of a data frame
         features = features.to_dict()
-    _check(features, prediction_id, latency, time)
+    latency = listed(latency)
+    _check(features, prediction_id, latency)
+    now = clock.time()
+    made = now if time is None else seconds_of("time", time)
     runtime = state.runtime
     route = route_of(state, declaration)
     fields = route.order.fields([{name: listed(value) for name, value in features.items()}])
     outputs = [Output(listed(prediction), listed(probability))]
     outcome = _NOT_A_NUMBER if not_finite(outputs) else SUCCESS
-    now = clock.time()
     key = new_id() if prediction_id is None else prediction_id
     served = Served(
         route.schema,
         key,
-        now if time is None else time.timestamp(),
+        made,
         outcome.status,
         None if latency is None else float(latency),
         False,
@@ -58,7 +63,8 @@ def record_by_hand(
         stored=route.stores(key),
     )
     with route.faults.guard("journal"):
-        runtime.journal.append(served)
+        if runtime.journal.append(served) and served.stored:
+            _tell(route, served)
     if not runtime.running:
         with route.faults.guard("drain"):
             runtime.stand_in()
@@ -71,11 +77,13 @@ def record_by_hand(
     return key
 
 
-def _check(
-    features: object, prediction_id: str | None, latency: float | None, time: datetime | None
-) -> None:
-    if time is not None and time.tzinfo is None:
-        raise ConfigError("time", time, "give an aware datetime, such as datetime.now(UTC)")
+def _tell(route: Route, served: Served) -> None:
+    if signals.prediction_recorded.receivers:
+        with route.faults.guard("signal"):
+            tell_recorded(route, served)
+
+
+def _check(features: object, prediction_id: str | None, latency: float | None) -> None:
     if not isinstance(features, Mapping):
         remedy = "give a mapping from name to value"  # the values may be private
         raise ConfigError("features", type(features).__name__, remedy)

@@ -68,13 +68,32 @@ class Endpoint:
             raise ConfigError("timeout", self.timeout, "give seconds above 0, or None for no limit")
         if self.on_invalid == "fallback" and not self.concerns.fall_back:
             raise ConfigError("on_invalid", "fallback", "use monitor.prediction, which has one")
-        if callable(self.version) and not self.versions:
-            raise ConfigError("versions", (), "name the versions that the callable may return")
-        names = [*self.versions, OTHER] if callable(self.version) else [self.version]
+        self._check_callables()
         self.declarations = {
             name: declare(self.model, name, task=self.task, baseline=self.baseline)
-            for name in names
+            for name in self._names()
         }
+
+    def _check_callables(self) -> None:
+        for key, value, remedy in (
+            ("features", self.features, "give a function of the request that returns its rows"),
+            ("output", self.output, "give a function of what the view returns"),
+        ):
+            if value is not None and not callable(value):
+                raise ConfigError(key, value, remedy)
+        fallback: object = self.fallback
+        if not (fallback is None or callable(fallback) or isinstance(fallback, Predictor)):
+            remedy = "give a function with the view's arguments, or an object with predict(rows)"
+            raise ConfigError("fallback", fallback, remedy)
+
+    def _names(self) -> Sequence[str]:
+        """Return every version that may be counted."""
+        if not callable(self.version):
+            return [self.version]
+        if not self.versions or isinstance(self.versions, str):
+            remedy = "list the versions that the callable may return"
+            raise ConfigError("versions", self.versions, remedy)
+        return [*self.versions, OTHER]
 
     @property
     def falls_back(self) -> bool:

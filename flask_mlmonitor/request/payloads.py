@@ -10,7 +10,7 @@ import msgspec
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from flask_mlmonitor.request.dialects import mlflow, plain
+from flask_mlmonitor.request.dialects import given, mlflow, plain
 from flask_mlmonitor.request.dialects.binary import HEADER, joined
 from flask_mlmonitor.request.dialects.csv_text import MIMETYPES, CsvReader
 from flask_mlmonitor.request.dialects.inference import read_inference
@@ -19,7 +19,6 @@ from flask_mlmonitor.request.dialects.rows import (
     Payload,
     RawRow,
     Unreadable,
-    listed,
 )
 from flask_mlmonitor.request.dialects.tensors import are_tensors
 from flask_mlmonitor.stats.binning import FeatureBins
@@ -81,7 +80,7 @@ class Reader:
         :param features: takes the request and returns a row or a list of rows.
         """
         if features is not None:
-            return plain.read(listed(features(request)))
+            return given.read(features(request))
         try:
             body = request.get_json(silent=True)
             if body is not None or request.is_json:

@@ -260,14 +260,18 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, di
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BaselineError(f"{os.fspath(path)}: damaged ({error}); {_REBUILD}") from error
 
+    def to_json(self) -> str:
+        """Return what :meth:`save` writes: JSON with a line for each field."""
+        whole = {"format": FORMAT, "version": VERSION, **msgspec.to_builtins(self)}
+        return _readable(whole)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the baseline as JSON; a reader sees the old file or the new one, never a part."""
-        whole = {"format": FORMAT, "version": VERSION, **msgspec.to_builtins(self)}
         goal = Path(path)
         part = goal.with_name(f".{goal.name}.{os.getpid()}.tmp")
         try:
             with part.open("w", encoding="utf-8") as file:
-                file.write(_readable(whole) + "\n")
+                file.write(self.to_json() + "\n")
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(goal)

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final
 
 from flask_mlmonitor.exceptions import BaselineError
@@ -28,8 +29,9 @@ def profile(
 
     :param given: target, predictions and probabilities: a column's name, an array or ``None``.
     """
-    if not 2 <= bins <= MOST_BINS:
-        raise BaselineError(f"bins = {bins!r}: give a number from 2 to {MOST_BINS}")
+    asked: object = bins
+    if not isinstance(asked, Integral) or not 2 <= int(asked) <= MOST_BINS:
+        raise BaselineError(f"bins = {bins!r}: give a whole number from 2 to {MOST_BINS}")
     table = Table(source)
     named, excluded = set(_names(categorical)), set(_names(exclude))
     outcome_columns = {value for value in given.values() if isinstance(value, str)}

@@ -7,7 +7,7 @@ all windows.
 """
 
 import math
-from typing import Final
+from typing import Final, SupportsFloat
 
 import msgspec
 import numpy as np
@@ -21,7 +21,11 @@ RARE: Final = 5.0
 
 
 class Distance(msgspec.Struct, frozen=True, kw_only=True):
-    """How far apart two vectors of counts are.
+    """How far apart two vectors of counts are; it is compared and formatted as its score.
+
+    >>> found = psi([500] * 10, [20] * 10)
+    >>> found < 0.1, f"{found:.2f}"
+    (True, '0.00')
 
     :param score: 0 for equal shares.
     :param critical: what no drift exceeds with the probability *alpha*, at these sizes.
@@ -38,6 +42,21 @@ class Distance(msgspec.Struct, frozen=True, kw_only=True):
 
     def __float__(self) -> float:
         return self.score
+
+    def __format__(self, spec: str) -> str:
+        return format(self.score, spec) if spec else str(self)
+
+    def __lt__(self, other: SupportsFloat) -> bool:
+        return self.score < float(other)
+
+    def __le__(self, other: SupportsFloat) -> bool:
+        return self.score <= float(other)
+
+    def __gt__(self, other: SupportsFloat) -> bool:
+        return self.score > float(other)
+
+    def __ge__(self, other: SupportsFloat) -> bool:
+        return self.score >= float(other)
 
 
 def psi(
@@ -71,7 +90,7 @@ def psi(
     """
     from scipy.special import chdtrc, chdtri, chndtr, chndtrix
 
-    pair = pair_of(expected, observed)
+    pair = pair_of(expected, observed, alpha)
     p, q = _smoothed(pair.old, pair.n), _smoothed(pair.new, pair.m)
     score, spread, free = float((q - p) @ np.log(q / p)), pair.spread, len(p) - 1
     if not free:
@@ -105,7 +124,7 @@ def chi_square(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05)
     """
     from scipy.special import chdtrc, chdtri
 
-    pair = pair_of(expected, observed)
+    pair = pair_of(expected, observed, alpha)
     r, c = _pooled(pair)
     free = len(r) - 1
     if not free:
@@ -131,7 +150,7 @@ def ks(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0.05) -> Dist
     """
     from scipy.special import kolmogi, kolmogorov
 
-    pair = pair_of(expected, observed, ordered=True)
+    pair = pair_of(expected, observed, alpha, ordered=True)
     score = float(np.abs(pair.gaps).max())
     root = math.sqrt(pair.spread)
     return _distance(pair, score, kolmogi(alpha) * root, kolmogorov(score / root))
@@ -153,7 +172,7 @@ def jensen_shannon(expected: ArrayLike, observed: ArrayLike, *, alpha: float = 0
     """
     from scipy.special import chdtrc, chdtri, rel_entr
 
-    pair = pair_of(expected, observed)
+    pair = pair_of(expected, observed, alpha)
     p, q = pair.old / pair.n, pair.new / pair.m
     middle = (p + q) / 2
     divergence = max(0.0, float((rel_entr(p, middle) + rel_entr(q, middle)).sum()) / 2)
@@ -193,7 +212,7 @@ def wasserstein(
 
     if not (scale > 0 and math.isfinite(scale)):
         raise ValueError(f"scale = {scale!r}: give a positive number")
-    pair = pair_of(expected, observed, ordered=True)
+    pair = pair_of(expected, observed, alpha, ordered=True)
     places = np.asarray(positions, np.float64)
     ascending = np.isfinite(places).all() and (np.diff(places) >= 0).all()
     if places.shape != pair.old.shape or not ascending:

@@ -30,12 +30,18 @@ class Pair(NamedTuple):
         return gaps
 
 
-def pair_of(expected: ArrayLike, observed: ArrayLike, *, ordered: bool = False) -> Pair:
+def pair_of(
+    expected: ArrayLike, observed: ArrayLike, alpha: float, *, ordered: bool = False
+) -> Pair:
     """Return both sides, without the cells that are empty in both unless their order matters.
 
+    :param alpha: the level of the test, only checked.
     :raises NotEnoughData: when one side has no rows.
-    :raises ValueError: for counts that are none, or that are not of the same cells.
+    :raises ValueError: for counts that are none, or that are not of the same cells; or a level
+        that is no share.
     """
+    if not 0 < alpha <= 1:
+        raise ValueError(f"alpha = {alpha!r}: give a share above 0, such as 0.05")
     (old, n), (new, m) = _side("expected", expected), _side("observed", observed)
     if old.shape != new.shape:
         raise ValueError(f"{len(old)} cells expected, {len(new)} observed: count both in the same")

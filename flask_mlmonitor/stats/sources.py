@@ -51,9 +51,19 @@ class Source(ABC):
 
 
 class Frame(Source):
-    """A data frame."""
+    """A data frame.
+
+    :raises BaselineError: for anything else.
+    """
 
     def __init__(self, df: "pd.DataFrame") -> None:
+        import pandas as pd
+
+        given: object = df
+        if not isinstance(given, pd.DataFrame):
+            kind = type(given).__name__
+            remedy = "give pandas.DataFrame(data, columns=[...]) with the names of the features"
+            raise BaselineError(f"a {kind} is no data frame; {remedy}")
         self._df = df
 
     @property

@@ -7,6 +7,9 @@ from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
+from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.store.steps import steps_done
+
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for its turn before the store counts as unavailable."""
 
@@ -30,6 +33,7 @@ class Database(ABC):
 
     name: str
     folder: Path | None = None
+    _written = False
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[Connection]:
@@ -49,9 +53,18 @@ class Database(ABC):
         :raises SchemaTooNew: when its tables are of a later version.
         """
 
-    @abstractmethod
     def exists(self) -> bool:
-        """Return whether there is anything to ask; only asking makes nothing."""
+        """Return whether there is anything to ask: somebody wrote. Only asking makes nothing.
+
+        One that does not answer now may well hold something.
+        """
+        if not self._written:
+            try:
+                with self.reading() as connection:
+                    self._written = steps_done(connection) > 0
+            except StoreError:
+                return True
+        return self._written
 
     @abstractmethod
     def forget(self) -> None:

@@ -31,6 +31,15 @@ def open_store(url: str) -> Database:
     raise ConfigError(KEY, parsed.render_as_string(), REMEDY)
 
 
+def is_in_memory(url: str) -> bool:
+    """Return whether a URL means a SQLite database without a file.
+
+    >>> is_in_memory("sqlite:///:memory:"), is_in_memory("sqlite:///mlmonitor.sqlite3")
+    (True, False)
+    """
+    return url.startswith("sqlite") and (":memory:" in url or "mode=memory" in url)
+
+
 def _postgresql(url: URL) -> Database:
     if not url.database:
         raise ConfigError(KEY, url.render_as_string(), "name the database behind the last slash")

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from flask_mlmonitor.clock import now
@@ -62,13 +63,23 @@ def item_of(entry: Entry) -> Item:
         return Item(entry.place, (), str(refused))
 
 
-def claim_of(prediction_id: Any, value: Any, time: datetime | None) -> Claim:
-    """Return what Python code claims about one prediction.
+def id_of(given: Any) -> str:
+    """Return the id of a prediction as Python code has it.
+
+    :raises Refused: for anything but a usable text.
+    """
+    return _key("prediction_id", given)
+
+
+def value_of(given: Any) -> Any:
+    """Return the value that Python code has, out of NumPy or a database.
+
+    >>> value_of(Decimal("1.50"))
+    1.5
 
     :raises Refused: for what cannot be ground truth.
     """
-    received = now() if time is None else time.timestamp()
-    return Claim(_key("prediction_id", prediction_id), _scalar(_plain(value)), received)
+    return _scalar(float(given) if isinstance(given, Decimal) else _plain(given))
 
 
 def _claims(given: Any) -> list[Claim]:

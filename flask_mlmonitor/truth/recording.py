@@ -8,11 +8,12 @@ from typing import Any, Final, NamedTuple
 
 from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState
+from flask_mlmonitor.clock import now, seconds_of
 from flask_mlmonitor.counters.requests import UNKNOWN, TruthCounters
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.records import GroundTruth
 from flask_mlmonitor.store.truth import Claim, Verdict
-from flask_mlmonitor.truth.items import Entry, Item, Refused, claim_of, item_of
+from flask_mlmonitor.truth.items import Entry, Item, Refused, id_of, item_of, value_of
 
 PART: Final = 1000
 """Values that go into one transaction, so that the drain and others get their turn between."""
@@ -111,12 +112,12 @@ def record_value(state: AppState, prediction_id: str, value: Any, time: datetime
     :raises ConfigError: for what cannot be ground truth.
     :raises StoreError: when the store cannot be used.
     """
-    if time is not None and time.tzinfo is None:
-        raise ConfigError("time", time, "give an aware datetime, such as datetime.now(UTC)")
+    received = now() if time is None else seconds_of("time", time)
     try:
-        claim = claim_of(prediction_id, value, time)
+        claim = Claim(id_of(prediction_id), value_of(value), received)
     except Refused as refused:
-        raise ConfigError("ground truth", value, str(refused)) from None
+        given = {"prediction_id": prediction_id, "value": value}
+        raise ConfigError("ground truth", given, str(refused)) from None
     if not state.settings.enabled:
         return "pending"
     return _store(state, [claim])[0].result

@@ -60,7 +60,7 @@ def test_the_next_takes_over_after_kill_9(path: Path) -> None:
         assert not heir.win()
     began = time.monotonic()
     assert heir.win()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5
     heir.resign()
 
 

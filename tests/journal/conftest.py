@@ -1,5 +1,6 @@
 """What the journal's tests share: requests to write, a way to read, children to lose."""
 
+import contextlib
 import gc
 import os
 import signal
@@ -70,6 +71,7 @@ class Rig:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.spool = Spool(folder)
         self.clock = Clock()
         self.disk = Faulty()
@@ -111,11 +113,14 @@ class Rig:
             if isinstance(record, Served) and record.id.isdecimal()
         ]
 
-    @staticmethod
-    def open_files() -> int:
-        """Count this process's open files, without those that nobody holds any more."""
+    def open_files(self) -> int:
+        """Count what this process holds open of the folder; others may open and close their own."""
         gc.collect()
-        return len(os.listdir("/proc/self/fd"))
+        opened = 0
+        for fd in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                opened += os.readlink(f"/proc/self/fd/{fd}").startswith(str(self.folder))
+        return opened
 
 
 @pytest.fixture

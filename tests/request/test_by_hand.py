@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from flask_mlmonitor import Baseline, ConfigError, MLMonitor, MLMonitorError, Prediction
+from flask_mlmonitor import Baseline, ConfigError, MLMonitor, MLMonitorError, Prediction, signals
 from flask_mlmonitor.request.route import Route
 from flask_mlmonitor.store import tables
 
@@ -30,6 +30,22 @@ def buckets(service: "Service") -> dict[int, int]:
         return dict(connection.execute(query).fetchall())
     finally:
         connection.close()
+
+
+def test_who_listens_hears_of_it(service: "Service") -> None:
+    """As of one in a request; and a receiver that fails is in nobody's way."""
+    heard: list[Prediction] = []
+
+    def listen(_: object, prediction: Prediction, **__: object) -> None:
+        heard.append(prediction)
+        raise RuntimeError("out of order")
+
+    with signals.prediction_recorded.connected_to(listen), service.app.app_context():
+        key = service.monitor.record_prediction("churn", {"age": 41}, 1, time=YESTERDAY)
+
+    assert heard == service.rows()
+    assert (heard[0].id, heard[0].source) == (key, "primary")
+    assert service.tally()["faults signal"] == 1
 
 
 def test_a_prediction_by_hand(service: "Service", baseline: Baseline) -> None:
@@ -59,6 +75,16 @@ def test_a_prediction_by_hand(service: "Service", baseline: Baseline) -> None:
     )
     assert row.time == pytest.approx(datetime.now(UTC).timestamp(), abs=30)
     assert service.tally() == {"predictions success": 1, "timed": 1, "failures age range": 1}
+
+
+@pytest.mark.parametrize("latency", [np.float64(0.5), np.float32(0.5), np.int64(2), 2])
+def test_a_latency_of_numpy(service: "Service", latency: Any) -> None:
+    """A batch is timed with whatever numbers its program has."""
+    with service.app.app_context():
+        service.monitor.record_prediction("churn", {"age": 41}, "yes", latency=latency)
+
+    assert service.row().latency == float(latency)
+    assert service.tally() == {"predictions success": 1, "timed": 1}
 
 
 def test_a_prediction_without_a_latency_is_not_timed(service: "Service") -> None:
@@ -153,6 +179,8 @@ def test_the_version_may_be_left_out_where_there_is_one(service: "Service") -> N
         ({"features": [41]}, "features"),
         ({"features": None}, "features"),
         ({"time": datetime(2026, 1, 1)}, "time"),  # noqa: DTZ001
+        ({"time": "2026-01-01T00:00:00Z"}, "time"),
+        ({"time": 1_780_000_000}, "time"),
     ],
 )
 def test_what_cannot_be_used_is_refused(

@@ -319,6 +319,10 @@ def test_a_view_called_outside_a_request_runs() -> None:
         ({"baseline": 7}, "baseline"),
         ({"on_invalid": "drop"}, "on_invalid"),
         ({"on_nan": "ignore"}, "on_nan"),
+        ({"version": lambda: "1", "versions": "12"}, "versions"),
+        ({"fallback": "rules"}, "fallback"),
+        ({"features": ["age", "plan"]}, "features"),
+        ({"output": "price"}, "output"),
     ],
 )
 def test_a_wrong_argument_is_refused_at_decoration(options: dict[str, Any], named: str) -> None:

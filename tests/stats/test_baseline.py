@@ -520,7 +520,9 @@ def test_many_classes_are_counted_but_not_scored() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bins": 1}, "bins = 1: give a number from 2 to 50"),
+        ({"bins": 1}, "bins = 1: give a whole number from 2 to 50"),
+        ({"bins": 2.5}, "bins = 2.5"),
+        ({"bins": "10"}, "bins = '10'"),
         ({"bins": 51}, "bins = 51"),
         ({"target": "aeg"}, "no column 'aeg' in the training data; is it 'age'"),
         ({"exclude": ["incom"]}, "is it 'income'"),
@@ -581,6 +583,25 @@ def test_data_without_rows_or_with_equal_columns_is_refused() -> None:
         Baseline.from_dataframe(people(10)[:0])
     with pytest.raises(BaselineError, match="two columns 'a'"):
         Baseline.from_dataframe(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+@pytest.mark.parametrize(
+    "data", [None, {"age": [1, 2]}, [[1, 2]], np.ones((3, 2)), pd.Series([1, 2], name="age")]
+)
+def test_what_is_no_frame_is_refused(data: Any) -> None:
+    """A matrix has no names by which production could be compared."""
+    with pytest.raises(BaselineError, match=f"a {type(data).__name__} is no data frame; give "):
+        Baseline.from_dataframe(data)
+    with pytest.raises(BaselineError, match="is no data frame"):
+        Baseline.from_dataframe(pd.DataFrame({"age": range(300)})).drift(data)
+
+
+def test_bins_may_be_counted_by_numpy() -> None:
+    """Any whole number is one."""
+    df = people(500)
+    assert Baseline.from_dataframe(df, bins=np.int64(5)).columns == (  # type: ignore[arg-type]
+        Baseline.from_dataframe(df, bins=5).columns
+    )
 
 
 def test_columns_may_have_numbers_for_names() -> None:

@@ -249,6 +249,22 @@ def test_a_material_limit_is_right_at_every_size(size: int) -> None:
     assert hits / 1000 < 0.03
 
 
+@pytest.mark.parametrize("measure", ALL)
+@pytest.mark.parametrize("alpha", [0, -0.05, 1.5, math.nan])
+def test_what_is_no_level_is_refused(measure: Measure, alpha: float) -> None:
+    """There is no critical value of it."""
+    with pytest.raises(ValueError, match=r"alpha = .*: give a share above 0"):
+        measure([10, 10], [10, 20], alpha=alpha)
+
+
 def test_a_distance_is_a_number() -> None:
     """Where only the score counts."""
-    assert float(psi([10, 10], [10, 20])) == psi([10, 10], [10, 20]).score
+    found, equal = psi([10, 10], [10, 20]), psi([10, 10], [10, 10])
+
+    assert float(found) == found.score
+    assert f"{found:.3f} {equal:g}" == f"{found.score:.3f} 0"
+    assert f"{found}" == repr(found)
+    assert equal < found <= found.score
+    assert found > np.float64(0.05) >= equal
+    assert not found < 0.05
+    assert not equal > found

@@ -1,6 +1,7 @@
 """Ground truth from Python, and its signal."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from tests.web.truths import URL, predicted, send, stored
         (np.bool_(True), "true"),
         (np.str_("yes"), '"yes"'),
         (np.array(3), "3"),
+        (Decimal("2.50"), "2.5"),
     ],
 )
 def test_from_python(fraud: "Service", value: Any, kept: str) -> None:
@@ -49,7 +51,9 @@ def test_from_python(fraud: "Service", value: Any, kept: str) -> None:
         ("p1", np.float64("nan"), None, "a value must be"),
         ("p1", [1], None, "a value must be"),
         ("", 1, None, "prediction_id must be a text"),
-        (7, 1, None, "prediction_id must be a text"),
+        (7, 1, None, "'prediction_id': 7, .*prediction_id must be a text"),
+        ("p1", Decimal("Infinity"), None, "a value must be"),
+        ("p1", 1, "2026-05-28T20:26:40Z", "time = '2026-05-28T20:26:40Z': give an aware datetime"),
         ("p1", 1, datetime(2026, 5, 28), "give an aware datetime"),  # noqa: DTZ001
     ],
 )
