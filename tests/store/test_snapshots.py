@@ -34,9 +34,13 @@ def test_a_failure_ends_what_was_read_together(database: Database) -> None:
     lose(database, "a")
     reads = Snapshots(database)
 
-    with pytest.raises(LookupError), reads.together():
-        count_lost(reads, 0, 100)
-        raise LookupError
+    def fail() -> None:
+        with reads.together():
+            count_lost(reads, 0, 100)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
     lose(database, "b")
 
     assert count_lost(reads, 0, 100) == 2
@@ -47,11 +51,15 @@ def test_a_server_that_ends_the_connection_is_an_outage(postgresql: Database) ->
     lose(postgresql, "a")
     reads = Snapshots(postgresql)
 
-    with pytest.raises(StoreUnavailable), reads.together():
-        with reads.reading() as connection:
-            own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-        with postgresql.reading() as other:
-            other.exec_driver_sql(f"SELECT pg_terminate_backend({own}, 5000)")
-        count_lost(reads, 0, 100)
+    def lose_connection() -> None:
+        with reads.together():
+            with reads.reading() as connection:
+                own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            with postgresql.reading() as other:
+                other.exec_driver_sql(f"SELECT pg_terminate_backend({own}, 5000)")
+            count_lost(reads, 0, 100)
+
+    with pytest.raises(StoreUnavailable):
+        lose_connection()
 
     assert count_lost(reads, 0, 100) == 1
