@@ -124,6 +124,8 @@ def send(
         state="firing",
         since=as_datetime(current),
     )
+    if not state.settings.enabled:
+        return alert
     database, post = state.runtime.database, posting(state, current)
     add_alert(database, state.name, alert, _message_of(alert), post=post)
     tell(state, signals.alert_fired, alert=alert)
@@ -175,15 +177,16 @@ def _silence(
     if why:
         _text("why", why)
     found = Silence(id=str(uuid4()), until=now() + seconds, why=why, **matched)
-    database = state.runtime.database
-    database.prepare()
-    add_silence(database, state.name, found)
+    if state.settings.enabled:
+        database = state.runtime.database
+        database.prepare()
+        add_silence(database, state.name, found)
     return found
 
 
 def _decided(state: AppState, readings: Sequence[Reading]) -> list[Alert]:
     """Decide upon readings at once; return the alerts that they keep or raise."""
-    if not readings:
+    if not (readings and state.settings.enabled):
         return []
     known: list[Memory] = []
     current, database = now(), state.runtime.database

@@ -73,4 +73,4 @@ def _declaration(state: AppState, model: str | None, version: str | None) -> Dec
 def _is_watched(state: AppState, declaration: Declaration | None) -> bool:
     """Return whether it is clear whom an alert would be about, and who would end it."""
     known = state.declarations()
-    return not known or declaration in known
+    return state.settings.enabled and (not known or declaration in known)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from flask_mlmonitor import _checking as checking
-from flask_mlmonitor._app import current_state
+from flask_mlmonitor._app import AppState, current_state
 from flask_mlmonitor._quantities import Unreadable, seconds
 from flask_mlmonitor.alerts.alert import Alert
 from flask_mlmonitor.alerts.silences import Silence
@@ -15,6 +15,7 @@ from flask_mlmonitor.store.alerting import (
     read_alerts,
     read_silences,
 )
+from flask_mlmonitor.store.database import Database
 
 
 class AlertManager:
@@ -122,8 +123,8 @@ class AlertManager:
     def active(self) -> list[Alert]:
         """Return the alerts that have fired and are not over, the worst first."""
         state = current_state()
-        database = state.runtime.database
-        return read_alerts(database, state.name) if database.exists() else []
+        database = _store_of(state)
+        return read_alerts(database, state.name) if database and database.exists() else []
 
     def acknowledge(self, alert_id: str) -> Alert | None:
         """Say that somebody knows of an alert: it is not repeated unless it becomes worse.
@@ -134,8 +135,8 @@ class AlertManager:
         state = current_state()
         if not isinstance(alert_id, str):
             raise ConfigError("alert_id", alert_id, "give the `id` of an alert")
-        state.runtime.database.prepare()
-        return acknowledge(state.runtime.database, state.name, alert_id)
+        database = _prepared(state)
+        return acknowledge(database, state.name, alert_id) if database else None
 
     def silence(
         self,
@@ -164,8 +165,8 @@ class AlertManager:
     def silences(self) -> list[Silence]:
         """Return the silences that hold now, the first to end first."""
         state = current_state()
-        database = state.runtime.database
-        return read_silences(database, state.name, now()) if database.exists() else []
+        database = _store_of(state)
+        return read_silences(database, state.name, now()) if database and database.exists() else []
 
     def unsilence(self, silence_id: str) -> bool:
         """End a silence before its time.
@@ -173,8 +174,20 @@ class AlertManager:
         :return: whether there was one.
         """
         state = current_state()
-        state.runtime.database.prepare()
-        return end_silence(state.runtime.database, state.name, silence_id)
+        database = _prepared(state)
+        return end_silence(database, state.name, silence_id) if database else False
+
+
+def _store_of(state: AppState) -> Database | None:
+    """Return the store, unless nothing is monitored: then it is not even opened."""
+    return state.runtime.database if state.settings.enabled else None
+
+
+def _prepared(state: AppState) -> Database | None:
+    database = _store_of(state)
+    if database is not None:
+        database.prepare()
+    return database
 
 
 def _seconds(duration: float | str | timedelta) -> float:

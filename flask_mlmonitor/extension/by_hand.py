@@ -142,7 +142,8 @@ class ByHand:
         :return: whether nothing is left.
         :raises StoreUnavailable: when the store does not answer.
         """
-        return current_state().runtime.flush(timeout)
+        state = current_state()
+        return state.runtime.flush(timeout) if state.settings.enabled else True
 
     def collector(self, app: Flask) -> "Collector":
         """Return a collector of the app's metrics, for a registry of your own."""

@@ -71,7 +71,7 @@ def group_of(text: str) -> Group:
 
 
 def readable(decode: Callable[[str], T], texts: Iterable[str]) -> list[T]:
-    """Return what rows hold, without those that are damaged: one page fewer is no help."""
+    """Return what rows hold, without those that are damaged: the others can be shown."""
     found = []
     for text in texts:
         with suppress(msgspec.DecodeError):
