@@ -15,6 +15,7 @@ from pytest_httpserver import HTTPServer
 from flask_mlmonitor import Baseline, ConfigError, signals
 from flask_mlmonitor.alerts.alert import Alert
 from flask_mlmonitor.cli import cli
+from flask_mlmonitor.views.alerts import read_alerts_at, read_shown_alerts
 from tests.conftest import MakeService, Serve, Service
 
 DRIFTED: dict[str, Any] = {"age": 76, "income": 1200.5, "plan": "paid", "member": True}
@@ -325,6 +326,32 @@ def test_nobody_to_tell(serve: Serve, baseline: Baseline, caplog: pytest.LogCapt
     (said,) = [line for line in lines if line.startswith("Nobody but the log")]
     assert "MLMONITOR_SLACK_WEBHOOK_URL" in said
     assert len([one for one in caplog.records if one.name == "flask_mlmonitor.alerts"]) == 2
+
+
+def test_as_of_then(service: Service) -> None:
+    """What was active at a moment is what had fired and was not over; what was sent never is."""
+    with service.app.app_context():
+        alerts = service.monitor.alerts
+        first, worse = alerts.check_latency(0.6), alerts.check_latency(3)
+        alerts.send_alert("critical", "The queue is full.", "queue", 17)
+        second = alerts.check_error_rate(0.5)
+        alerts.check_latency(0.1)
+    history = read_shown_alerts(service.state, ("fraud", "2")).history
+    times = [one.time.timestamp() - 1e-5 for one in reversed(history)]
+    seen = [read_alerts_at(service.state, ("fraud", "2"), at) for at in (*times, times[-1] + 1)]
+
+    assert [one.event for one in reversed(history)] == [
+        *("fired", "escalated", "sent", "fired", "resolved")
+    ]
+    assert first is not None
+    assert worse is not None
+    assert second is not None
+    of_latency = [(first.id, "warning")], [(first.id, "critical")], [(first.id, "critical")]
+    assert [[(one.id, one.severity) for one in then.active] for then in seen] == [
+        *([], *of_latency, [(second.id, "critical"), (first.id, "critical")]),
+        [(second.id, "critical")],
+    ]
+    assert seen[-1].history == history
 
 
 def test_over_http(service: Service) -> None:

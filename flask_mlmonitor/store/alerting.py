@@ -174,7 +174,7 @@ def add_alert(
     """
     database.prepare()
     with database.writing() as connection:
-        rows = [_event(app, alert.since.timestamp(), Transition("fired", alert))]
+        rows = [_event(app, alert.since.timestamp(), Transition("sent", alert))]
         insert_new(connection, tables.alert_history, rows)
         post(connection, [notification])
 
