@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
@@ -15,6 +15,13 @@ BUSY_SECONDS: Final = 5.0
 
 BINARY: Final = "mlmonitor_binary"
 """The execution option of a query whose blobs PostgreSQL shall send as they are, not as text."""
+
+
+class Readable(Protocol):
+    """What can be read in transactions."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a read transaction, as :meth:`Database.reading` does."""
 
 
 class Database(ABC):

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.database import Database, Readable
 from flask_mlmonitor.store.dialects import insert_into
 
 _decode = msgspec.json.Decoder(Evaluation).decode
@@ -163,7 +163,7 @@ def read_history(
     return list(readable(reversed(texts)))
 
 
-def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | None:
+def read_before(database: Readable, key: WindowKey, end: float) -> Evaluation | None:
     """Return the last evaluation of a window that ended before *end*.
 
     :raises StoreUnavailable: when the store does not answer.
@@ -232,7 +232,7 @@ def readable(results: Iterable[str]) -> Iterator[Evaluation]:
             yield _decode(result)
 
 
-def count_lost(database: Database, start: float, end: float) -> int:
+def count_lost(database: Readable, start: float, end: float) -> int:
     """Return how many predictions of [start, end) could not be recorded, at least.
 
     :raises StoreUnavailable: when the store does not answer.
