@@ -66,6 +66,7 @@ def run(plan: Plan, *, keep: bool = False) -> bool:
     flights = prepare(plan.directory)
     with Inbox() as inbox, serve(plan, inbox) as server:
         click.echo(f"Serving at {server.url} with {plan.workers} workers.")
+        click.echo(f"Look at {server.page} meanwhile: any user, password {server.token}")
         before = settled(server)
         tally = play(plan, flights, server, inbox)
         agrees = sum_up(server, inbox, before, tally)

@@ -112,9 +112,15 @@ class Server:
             self._process.kill()
             self._process.wait()
 
+    @property
+    def page(self) -> str:
+        """Where people look."""
+        return f"{self.url}/mlmonitor/"
+
     def places(self) -> dict[str, str]:
         """Say where to look."""
         return {
+            "page": self.page,
             "metrics": f"{self.url}/metrics",
             "health": f"{self.url}/mlmonitor/health",
             "alerts": f"{self.url}/mlmonitor/api/alerts",

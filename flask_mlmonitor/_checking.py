@@ -1,7 +1,9 @@
 """Alerts that a program asks for: its figures against the thresholds, and its own words."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
+from numbers import Real
 from typing import Final, cast, get_args
 from uuid import uuid4
 
@@ -23,6 +25,8 @@ from flask_mlmonitor.stats.harm import Limit, measured_limits
 from flask_mlmonitor.store.alerting import add_alert, add_silence, settle
 
 _SEVERITIES: Final = get_args(Severity)
+LONGEST_SILENCE: Final = 366 * 86400.0
+"""Seconds: a silence that nobody lives to see end is a mistake."""
 
 
 def check(
@@ -33,7 +37,7 @@ def check(
     :raises ConfigError: for an unknown model, or a figure that is no number.
     :raises StoreUnavailable: when the store does not answer.
     """
-    _number(value)
+    value = _number("value", value)
     subject = _subject(state, model, version)
     settings = state.settings.for_model(subject.model)
     readings = []
@@ -49,14 +53,15 @@ def check_performance(
 ) -> list[Alert]:
     """Compare measured figures with their limits, such as the accuracy."""
     subject = _subject(state, model, version)
-    declaration = state.declaration(subject.model, subject.version)
-    baseline = load_baseline(declaration.baseline, state.root)
+    baseline = None
+    if subject.model != MONITOR:
+        declaration = state.declaration(subject.model, subject.version)
+        baseline = load_baseline(declaration.baseline, state.root)
     was = {} if baseline is None else baseline.performance
     readings = []
     for name, limit in measured_limits(was, limits_of(state, subject.model)).items():
         if name in figures:
-            value, bounds = figures[name], _bounds(limit)
-            _number(value)
+            value, bounds = _number(name, figures[name]), _bounds(limit)
             level = bounds.level_of(value)
             held = bounds.held_of(value)
             readings.append(subject.judged(RULE[name], value, bounds, level, held, n=1))
@@ -67,7 +72,7 @@ def check_drift(
     state: AppState, psi: float, feature: str, model: str | None, version: str | None
 ) -> Alert | None:
     """Compare a PSI with its thresholds; one on a threshold has reached it."""
-    _number(psi)
+    psi, feature = _number("psi", psi), _text("feature", feature)
     subject = _subject(state, model, version)
     rule = RULE["data_drift"]
     limits = rule.thresholds(state.settings.for_model(subject.model))
@@ -99,28 +104,28 @@ def send(
 ) -> Alert:
     """Send a program's own words to the channels of their severity.
 
-    :raises ConfigError: for an unknown severity or model.
+    :raises ConfigError: for an unknown severity or model, or what is no text or number.
     :raises StoreUnavailable: when the store does not answer.
     """
     if severity not in _SEVERITIES:
         raise ConfigError("severity", severity, f"use {one_of(_SEVERITIES)}")
-    level = cast("Severity", severity)
-    _number(value)
-    subject = _subject(state, model, version, needed=model is not None)
+    subject = _subject(state, model, version, needed=False)
     current = now()
     alert = Alert(
         id=str(uuid4()),
         model=subject.model,
         version=subject.version,
-        metric=metric,
-        feature=feature,
-        severity=level,
-        value=float(value),
-        threshold=threshold,
-        message=message,
+        metric=_text("metric", metric),
+        feature=None if feature is None else _text("feature", feature),
+        severity=cast("Severity", severity),
+        value=_number("value", value),
+        threshold=_number("threshold", threshold),
+        message=_text("message", message),
         state="firing",
         since=as_datetime(current),
     )
+    if not state.settings.enabled:
+        return alert
     database, post = state.runtime.database, posting(state, current)
     add_alert(database, state.name, alert, _message_of(alert), post=post)
     tell(state, signals.alert_fired, alert=alert)
@@ -151,8 +156,11 @@ def silence(state: AppState, seconds: float, *, why: str = "", **matched: str | 
     """Silence alerts for so many seconds.
 
     :param matched: the fields of a :class:`Silence` of these names.
-    :raises ConfigError: for a model or a metric that there is not.
+    :raises ConfigError: for a model or a metric that there is not, or a time that is none.
     """
+    if not 0 < seconds <= LONGEST_SILENCE:
+        remedy = "give a time to come, of a year at most, such as '2h'"
+        raise ConfigError("duration", seconds, remedy)
     _check_matched(state, matched)
     return _silence(state, seconds, why, matched)
 
@@ -166,16 +174,19 @@ def silence_alert(state: AppState, alert: Alert, seconds: float, *, why: str) ->
 def _silence(
     state: AppState, seconds: float, why: str, matched: Mapping[str, str | None]
 ) -> Silence:
+    if why:
+        _text("why", why)
     found = Silence(id=str(uuid4()), until=now() + seconds, why=why, **matched)
-    database = state.runtime.database
-    database.prepare()
-    add_silence(database, state.name, found)
+    if state.settings.enabled:
+        database = state.runtime.database
+        database.prepare()
+        add_silence(database, state.name, found)
     return found
 
 
 def _decided(state: AppState, readings: Sequence[Reading]) -> list[Alert]:
     """Decide upon readings at once; return the alerts that they keep or raise."""
-    if not readings:
+    if not (readings and state.settings.enabled):
         return []
     known: list[Memory] = []
     current, database = now(), state.runtime.database
@@ -187,7 +198,9 @@ def _decided(state: AppState, readings: Sequence[Reading]) -> list[Alert]:
         )
 
     database.prepare()
-    decision = settle(database, state.name, deciding, post=posting(state, current))
+    on_damage = partial(state.runtime.faults.happened, "background")
+    post = posting(state, current)
+    decision = settle(database, state.name, deciding, post=post, on_damage=on_damage)
     assert decision is not None
     tell_decided(state, decision)
     _send_in_tests(state)
@@ -203,16 +216,22 @@ def _decided(state: AppState, readings: Sequence[Reading]) -> list[Alert]:
 def _subject(
     state: AppState, model: str | None, version: str | None, *, needed: bool = True
 ) -> Subject:
-    """Return whom a figure is about; of an app with one model that need not be said."""
+    """Return whom a figure is about; of an app with one model that need not be said.
+
+    What is about none, or said by an app that declares none, is about the app as a whole.
+    """
     known = state.declarations()
     found = [one for one in known if model in (None, one.model) and version in (None, one.version)]
     if len(found) == 1:
         return Subject(found[0].model, found[0].version, now())
-    if model is None and not needed:
+    if model is None and not (known and needed):
         return Subject(MONITOR, NO_VERSION, now())
-    given = model if version is None else f"{model} {version}"
+    if model is not None and not known:
+        declared = state.declaration(model, version)
+        return Subject(declared.model, declared.version, now())
+    name, given = ("model", model) if version is None else ("model, version", (model, version))
     names = one_of(f"{one.model} {one.version}" for one in known)
-    raise ConfigError("model", given, f"give model and version, {names}")
+    raise ConfigError(name, given, f"give model and version, {names}")
 
 
 def _check_matched(state: AppState, matched: Mapping[str, str | None]) -> None:
@@ -223,14 +242,25 @@ def _check_matched(state: AppState, matched: Mapping[str, str | None]) -> None:
         "version": {NO_VERSION, *(one.version for one in declared)},
         "metric": RULE.keys(),
     }
+    for name, given in matched.items():
+        if given is not None:
+            _text(name, given)
     for name, names in known.items():
         if matched.get(name) not in (None, *names):
             raise ConfigError(name, matched[name], f"use {one_of(sorted(names))}")
 
 
-def _number(value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ConfigError("value", value, "give a finite number")
+def _number(name: str, value: object) -> float:
+    """Return a figure as a float: numpy's numbers are numbers too."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
+        raise ConfigError(name, value, "give a finite number")
+    return float(value)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError(name, value, "give a text")
+    return value
 
 
 def _bounds(limit: Limit) -> Thresholds:

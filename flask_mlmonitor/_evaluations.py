@@ -17,6 +17,7 @@ from flask_mlmonitor.clock import now, seconds_of
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.limits import Limits
+from flask_mlmonitor.store.levels import MINUTE
 
 FLUSH_SECONDS: Final = 10.0
 
@@ -80,9 +81,10 @@ def evaluate_now(state: AppState, model: str | None, at: datetime | None) -> tup
     began = time.monotonic()
     found = run(runtime.database, subjects, moment)
     seconds = time.monotonic() - began
-    keep(runtime.database, found, seconds=seconds, replace=True, told=at is not None)
+    over = abs(moment - now()) > MINUTE + seconds
+    keep(runtime.database, found, seconds=seconds, replace=True, told=over)
     tell_evaluated(state, found.evaluations)
-    if runtime.inline and at is None:
+    if runtime.inline and not over:
         runtime.duties[state.name].watch.look()
         runtime.duties[state.name].watch.delivery.run()
     return tuple(found.evaluations)

@@ -42,9 +42,11 @@ def evaluate_arrays(
     exact = {name: (value, value) for name, value in found.figures.items()}
     harm = find_harm(found.figures, exact, bounds, level=0.5)
     alerts = []
-    if declaration is not None:
+    if _is_watched(state, declaration):
         with state.runtime.faults.guard("store"):
-            owner = (declaration.model, declaration.version)
+            owner = (
+                (None, None) if declaration is None else (declaration.model, declaration.version)
+            )
             alerts = check_performance(state, found.figures, *owner)
     return {
         **found.figures,
@@ -66,3 +68,9 @@ def _declaration(state: AppState, model: str | None, version: str | None) -> Dec
         models = sorted({one.model for one in state.declarations()})
         raise ConfigError("model", None, f"say whose version {version} it is: one of {models}")
     return declarations[0] if len(declarations) == 1 else None
+
+
+def _is_watched(state: AppState, declaration: Declaration | None) -> bool:
+    """Return whether it is clear whom an alert would be about, and who would end it."""
+    known = state.declarations()
+    return state.settings.enabled and (not known or declaration in known)

@@ -1,7 +1,7 @@
 """The settings of one app: `app.config` read once, checked, and frozen."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -126,8 +126,13 @@ class Settings:
                 raise _unknown(PREFIX + name, PREFIX + _nearest(name, BY_NAME))
         values = {key.field: _value(key, given.get(key.name, "")) for key in KEYS}
         explicit = frozenset(name for name, value in given.items() if _is_set(BY_NAME[name], value))
+        values |= _following(values, explicit)
+        models = {name: _overrides(name, items) for name, items in values["models"].items()}
+        for items in models.values():
+            set_for_it = explicit | {name.upper() for name in items}
+            items |= _following({**values, **items}, set_for_it)
         values["models"] = MappingProxyType(
-            {name: _overrides(name, items) for name, items in values["models"].items()}
+            {name: MappingProxyType(items) for name, items in models.items()}
         )
         values["data_dir"] = Path(instance_path, values["data_dir"])
         values["store_url"] = _in_folder(values["store_url"], instance_path)
@@ -215,7 +220,19 @@ def _parsed(key: Key, value: object, label: str) -> Any:
         raise ConfigError(label, shown, str(unreadable)) from None
 
 
-def _overrides(model: str, items: Mapping[str, object]) -> Mapping[str, object]:
+def _following(values: Mapping[str, Any], explicit: Collection[str]) -> dict[str, Any]:
+    """Return the thresholds that nobody set, and that give way to the other one of their pair."""
+    found = {}
+    for low, high in _ORDERED:
+        least, most = values[low.lower()], values[high.lower()]
+        if None in (least, most) or least <= most or (low in explicit) is (high in explicit):
+            continue
+        given, other = (low, high) if low in explicit else (high, low)
+        found[other.lower()] = values[given.lower()]
+    return found
+
+
+def _overrides(model: str, items: Mapping[str, object]) -> dict[str, object]:
     read: dict[str, object] = {}
     for name, value in items.items():
         label = f"{PREFIX}MODELS[{model!r}][{name!r}]"
@@ -228,11 +245,11 @@ def _overrides(model: str, items: Mapping[str, object]) -> Mapping[str, object]:
             raise ConfigError(label, _NotShown(), remedy)
         if _is_set(key, value):
             read[key.field] = _parsed(key, value, label)
-    return MappingProxyType(read)
+    return read
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    return difflib.get_close_matches(str(name), known, n=1, cutoff=0)[0]
+    return difflib.get_close_matches(str(name).upper(), known, n=1, cutoff=0)[0]
 
 
 def _unknown(label: str, nearest: str) -> ConfigError:

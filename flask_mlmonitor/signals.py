@@ -11,7 +11,7 @@ from blinker import Namespace
 _signals = Namespace()
 
 prediction_recorded: Final = _signals.signal("prediction-recorded")
-"""A prediction was journaled and will be stored. *prediction* is the
+"""A prediction, of a request or by hand, was journaled and will be stored. *prediction* is the
 :class:`~flask_mlmonitor.records.Prediction`."""
 
 fallback_used: Final = _signals.signal("fallback-used")

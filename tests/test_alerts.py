@@ -1,11 +1,13 @@
 """Alerts as a user sees them: fired by windows and by hand, told, shown, and over."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from blinker import NamedSignal
 from pytest_httpserver import HTTPServer
@@ -13,7 +15,8 @@ from pytest_httpserver import HTTPServer
 from flask_mlmonitor import Baseline, ConfigError, signals
 from flask_mlmonitor.alerts.alert import Alert
 from flask_mlmonitor.cli import cli
-from tests.conftest import Serve, Service
+from flask_mlmonitor.views.alerts import read_alerts_at, read_shown_alerts
+from tests.conftest import MakeService, Serve, Service
 
 DRIFTED: dict[str, Any] = {"age": 76, "income": 1200.5, "plan": "paid", "member": True}
 
@@ -62,6 +65,17 @@ def test_a_drift_alerts_once(service: Service, httpserver: HTTPServer) -> None:
     assert (message["action"], message["severity"]) == ("trigger", "critical")
     assert message["title"].startswith("fraud 2: ")
     assert 'ml_alert_active{alert="data_drift",model="fraud"' in metrics(service)
+
+
+@pytest.mark.parametrize("minutes", [-3, 0, 3])
+def test_as_of_now_is_now(service: Service, minutes: int) -> None:
+    """An alert is about what is, not about what was evaluated of another time."""
+    service.post([DRIFTED] * 300)
+    with service.app.app_context():
+        service.monitor.evaluate(at=datetime.now(UTC) + timedelta(minutes=minutes))
+        found = {one.metric for one in service.monitor.alerts.active()}
+
+    assert ("data_drift" in found) is (minutes == 0)
 
 
 def metrics(service: Service) -> str:
@@ -171,8 +185,58 @@ def test_what_cannot_be_asked(service: Service) -> None:
             alerts.check_latency(float("nan"))
         with pytest.raises(ConfigError, match=r"severity.*critical"):
             alerts.send_alert("fatal", "x", "y", 1)
-        with pytest.raises(ConfigError, match="duration"):
-            alerts.silence("soon")
+        for wrong in ("soon", 0, 1e300):
+            with pytest.raises(ConfigError, match="duration"):
+                alerts.silence(wrong)
+
+
+@pytest.mark.parametrize("name", ["message", "metric", "feature", "threshold"])
+def test_what_is_no_text_is_refused(service: Service, name: str) -> None:
+    """It would be written, and never read again."""
+    given: dict[str, Any] = {"message": "x", "metric": "y", "feature": "z", name: ["queue"]}
+    with service.app.app_context():
+        alerts = service.monitor.alerts
+        with pytest.raises(ConfigError, match=f"{name} = .*give a"):
+            alerts.send_alert("info", value=1, **given)
+        with pytest.raises(ConfigError, match="alert_id"):
+            alerts.acknowledge(7)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="feature"):
+            alerts.check_data_drift(0.5, 7)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="why"):
+            alerts.silence("2h", why=7)  # type: ignore[arg-type]
+        assert (alerts.active(), alerts.silences()) == ([], [])
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, Fraction, int])
+def test_every_kind_of_number(service: Service, kind: Callable[[int], Any]) -> None:
+    """A mean of numpy's is a number too; what is kept of it is a float."""
+    with service.app.app_context():
+        alert = service.monitor.alerts.check_latency(kind(3))
+        sent = service.monitor.alerts.send_alert("info", "x", "y", kind(3), threshold=kind(2))
+
+    assert alert is not None
+    assert [repr(one) for one in (alert.value, sent.value, sent.threshold)] == ["3.0", "3.0", "2.0"]
+
+
+def test_an_app_without_models(make_service: MakeService) -> None:
+    """Its alerts are about itself, or whom it names, and last until it says otherwise."""
+    service = make_service()
+    with service.app.app_context():
+        alerts = service.monitor.alerts
+        own = alerts.check_latency(3)
+        named = alerts.check_error_rate(0.5, model="nightly", version="7")
+        measured = service.monitor.evaluate_batch([1, 0, 0, 0], [1, 1, 1, 1])
+        service.monitor.evaluate()
+        service.monitor.alerts.check_throughput(1)
+        assert len(alerts.active()) == 3
+        assert alerts.check_latency(0.1) is None
+
+    assert own is not None
+    assert named is not None
+    assert (own.model, own.version) == ("__monitor__", "-")
+    assert (named.model, named.version) == ("nightly", "7")
+    assert {one.metric for one in measured["alerts"]} == {"accuracy"}
+    assert "faults store" not in service.tally()
 
 
 def test_a_silence_and_an_acknowledgement(service: Service, httpserver: HTTPServer) -> None:
@@ -262,6 +326,32 @@ def test_nobody_to_tell(serve: Serve, baseline: Baseline, caplog: pytest.LogCapt
     (said,) = [line for line in lines if line.startswith("Nobody but the log")]
     assert "MLMONITOR_SLACK_WEBHOOK_URL" in said
     assert len([one for one in caplog.records if one.name == "flask_mlmonitor.alerts"]) == 2
+
+
+def test_as_of_then(service: Service) -> None:
+    """What was active at a moment is what had fired and was not over; what was sent never is."""
+    with service.app.app_context():
+        alerts = service.monitor.alerts
+        first, worse = alerts.check_latency(0.6), alerts.check_latency(3)
+        alerts.send_alert("critical", "The queue is full.", "queue", 17)
+        second = alerts.check_error_rate(0.5)
+        alerts.check_latency(0.1)
+    history = read_shown_alerts(service.state, ("fraud", "2")).history
+    times = [one.time.timestamp() - 1e-5 for one in reversed(history)]
+    seen = [read_alerts_at(service.state, ("fraud", "2"), at) for at in (*times, times[-1] + 1)]
+
+    assert [one.event for one in reversed(history)] == [
+        *("fired", "escalated", "sent", "fired", "resolved")
+    ]
+    assert first is not None
+    assert worse is not None
+    assert second is not None
+    of_latency = [(first.id, "warning")], [(first.id, "critical")], [(first.id, "critical")]
+    assert [[(one.id, one.severity) for one in then.active] for then in seen] == [
+        *([], *of_latency, [(second.id, "critical"), (first.id, "critical")]),
+        [(second.id, "critical")],
+    ]
+    assert seen[-1].history == history
 
 
 def test_over_http(service: Service) -> None:

@@ -98,6 +98,16 @@ def test_status_before_anything(make_service: "MakeService", production: dict[st
     assert "journal bytes             0" in result.output
 
 
+def test_as_a_command_of_the_app(fraud: "Service") -> None:
+    """As an app's own tests call it; the very commands of the entry point."""
+    runner = fraud.app.test_cli_runner()
+
+    assert runner.invoke(args=["mlmonitor", "status"]).output == run(fraud, "status").output
+    assert runner.invoke(args=["mlmonitor", "alerts", "--json"]).output == "[]\n"
+    shown = runner.invoke(args=["mlmonitor", "--help"]).output
+    assert all(name in shown for name in cli.commands)
+
+
 @pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("worker",)])
 def test_an_app_without_a_monitor(arguments: tuple[str, ...]) -> None:
     """One line says what to call."""

@@ -1,8 +1,11 @@
 """`flask mlmonitor report`: one file that needs nothing else."""
 
+import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta, timezone
 from html import unescape
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from flask_mlmonitor.cli import cli
 from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.store.results import read_latest
+from flask_mlmonitor.store.results import WindowKey, read_history, read_latest
 from tests.conftest import Serve, Service
 from tests.missing import missing
 from tests.web.reader import CHROMIUM, chromium
@@ -55,6 +58,45 @@ def test_what_it_tells(shop: Service, tmp_path: Path, window: str) -> None:
     assert MARKUP not in text
     assert CATEGORY not in text
     assert len(text.encode()) < SMALL
+
+
+def test_of_an_earlier_window(shop: Service, tmp_path: Path) -> None:
+    """Any that is stored, by any time until the next one ended, with the alerts of then."""
+    key = WindowKey("fraud", "2", "1h")
+    stored = read_history(shop.runtime.database, key, start=-inf, end=inf)
+    earlier, following = stored[-3], stored[-2]
+    arguments = ("--window", "1h", "--until")
+    text = write(shop, tmp_path / "a.html", *arguments, f"{earlier.end:%Y-%m-%d %H:%M}")
+    shown = unescape(text)
+    lines = json.loads(text.partition('id="charts">')[2].partition("</script>")[0])
+
+    assert earlier.verdict.text in shown
+    assert all(other.verdict.text not in shown for other in (stored[-4], following))
+    assert lines["psi-1"]["x"][-1] == earlier.end.timestamp()
+    assert "No alert was active." in shown
+    last = write(shop, tmp_path / "b.html", *arguments, stored[-1].end.isoformat())
+    assert "No alert" not in last
+    soon = (following.end - timedelta(seconds=1)).astimezone(timezone(timedelta(hours=9)))
+    again = write(shop, tmp_path / "c.html", *arguments, soon.isoformat())
+    assert _without_time(again) == _without_time(text)
+
+
+def _without_time(text: str) -> str:
+    """Return a report without when it was written."""
+    return re.sub("As of <time.*?</time>", "", text)
+
+
+def test_of_before_the_first_window(shop: Service) -> None:
+    """The error names the oldest one, as the command takes it."""
+    arguments = ["report", "fraud", "--window", "3h", "--until"]
+    runner = shop.app.test_cli_runner()
+    done = runner.invoke(cli, [*arguments, "2026-01-01"])
+    found = re.search(r"^Error: No window of fraud 2 over 3h had ended by 2026-01-01T00:00:00Z: "
+                      r"the oldest that is known ended at (\S+)\.$", done.output, re.M)  # fmt: skip
+
+    assert done.exit_code == 1
+    assert found is not None, done.output
+    assert runner.invoke(cli, [*arguments, found[1]]).exit_code == 0
 
 
 def test_in_a_browser(shop: Service, tmp_path: Path) -> None:

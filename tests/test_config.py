@@ -263,20 +263,53 @@ def test_wrong_value(name: str, value: object, remedy: str) -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"LATENCY_WARNING": 3}, "MLMONITOR_LATENCY_WARNING = 3.0: .*_CRITICAL = 2.0"),
-        ({"ACCURACY_WARNING": 0.5}, "MLMONITOR_ACCURACY_CRITICAL = 0.75: .*_WARNING = 0.5"),
+        (
+            {"LATENCY_WARNING": 3, "LATENCY_CRITICAL": 2},
+            "MLMONITOR_LATENCY_WARNING = 3.0: .*_CRITICAL = 2.0",
+        ),
+        (
+            {"ACCURACY_WARNING": 0.5, "ACCURACY_CRITICAL": 0.75},
+            "MLMONITOR_ACCURACY_CRITICAL = 0.75: .*_WARNING = 0.5",
+        ),
         ({"MIN_THROUGHPUT": 9, "MAX_THROUGHPUT": 1}, "MLMONITOR_MIN_THROUGHPUT = 9"),
         ({"HASH": "ssn"}, "MLMONITOR_HASH = .*MLMONITOR_HASH_KEY"),
         ({"HASH": "ssn", "HASH_KEY": "k", "REDACT": "ssn"}, "leave 'ssn' in one"),
         ({"EMAIL_TO": "ada@shop.example"}, "MLMONITOR_SMTP_URL"),
         ({"SMTP_URL": "smtp://mail.example"}, "MLMONITOR_EMAIL_TO"),
-        ({"MODELS": {"fraud": {"PSI_CRITICAL": 0.05}}}, "PSI_WARNING for model 'fraud' = 0.1"),
+        (
+            {"PSI_WARNING": 0.1, "MODELS": {"fraud": {"PSI_CRITICAL": 0.05}}},
+            "PSI_WARNING for model 'fraud' = 0.1",
+        ),
     ],
 )
 def test_values_that_contradict(config: Mapping[str, object], said: str) -> None:
     """Values that are right alone may be wrong together."""
     with pytest.raises(ConfigError, match=said):
         settings(**config)
+
+
+@pytest.mark.parametrize(
+    ("config", "thresholds"),
+    [
+        ({"LATENCY_WARNING": 3}, {"latency_warning": 3, "latency_critical": 3}),
+        ({"LATENCY_CRITICAL": 0.1}, {"latency_warning": 0.1, "latency_critical": 0.1}),
+        ({"LATENCY_CRITICAL": 1}, {"latency_warning": 0.5, "latency_critical": 1}),
+        ({"ACCURACY_WARNING": 0.5}, {"accuracy_warning": 0.5, "accuracy_critical": 0.5}),
+        ({"ACCURACY_CRITICAL": 0.9}, {"accuracy_warning": 0.9, "accuracy_critical": 0.9}),
+        ({"ACCURACY_WARNING": 0.9}, {"accuracy_warning": 0.9, "accuracy_critical": 0.75}),
+    ],
+)
+def test_a_threshold_that_nobody_set_gives_way(
+    config: Mapping[str, object], thresholds: Mapping[str, float]
+) -> None:
+    """For all models, and for one, whose bound of the histogram it is then."""
+    read = settings(MODELS={"fraud": config})
+    fraud = read.for_model("fraud")
+
+    assert {name: getattr(settings(**config), name) for name in thresholds} == thresholds
+    assert {name: getattr(fraud, name) for name in thresholds} == thresholds
+    assert {fraud.latency_warning, fraud.latency_critical} <= set(read.latency_buckets)
+    assert (read.latency_warning, read.accuracy_warning) == (0.5, 0.85)
 
 
 def test_equal_thresholds_are_allowed() -> None:
@@ -299,6 +332,7 @@ def test_one_model_may_differ() -> None:
     ("name", "remedy"),
     [
         ("LATENCY_CRITICL", "the nearest one is LATENCY_CRITICAL"),
+        ("latency_critical", "the nearest one is LATENCY_CRITICAL"),
         ("STORE_URL", "set MLMONITOR_STORE_URL instead"),
         ("MODELS", "set MLMONITOR_MODELS instead"),
     ],

@@ -37,8 +37,8 @@ PAGES = [
     *(page for page in sorted(DOCS.rglob("*.md")) if "_build" not in page.parts),
 ]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ANY_BLOCK = re.compile(r"^```(python|bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SAVED_AS = re.compile(r"`(\w+\.py)`:\n\n\Z")
+ANY_BLOCK = re.compile(r"^```(python|dockerfile|bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SAVED_AS = re.compile(r"`(\w+\.py|Dockerfile)`:\n\n\Z")
 LINK = re.compile(r"\]\(((?!https?:)[^)#]+)\)")
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ADDRESS: Final = "127.0.0.1:8000"
@@ -147,6 +147,16 @@ def wait_until_drained(address: str) -> None:
         time.sleep(0.05)
 
 
+def assert_all_is_there(terminal: Terminal, folder: Path) -> None:
+    """Fail unless Docker, which does not run here, would find what it is told to take."""
+    copied = re.findall(r"^COPY (.+) \./$", (folder / "Dockerfile").read_text(), re.MULTILINE)
+    missing = [name for name in copied[0].split() if not (folder / name).is_file()]
+
+    assert missing == []
+    assert (folder / "deploy" / "grafana" / "secrets" / "admin_password").is_file()
+    terminal.type("docker-compose --file deploy/compose.yml config --quiet")
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the tutorial's reader has curl")
 def test_the_tutorial_works(tmp_path: Path) -> None:
     """Its files saved, its commands typed one by one: they print what it shows."""
@@ -158,7 +168,7 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
         serving = False
         for block in ANY_BLOCK.finditer(text):
             kind, content = block[1], block[2].replace(ADDRESS, address)
-            if kind == "python":
+            if kind in ("python", "dockerfile"):
                 saved = SAVED_AS.search(text[: block.start()])
                 assert saved is not None, content
                 (tmp_path / saved[1]).write_text(content, encoding="utf-8")
@@ -170,6 +180,8 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
             elif " gunicorn --" in content:
                 first.start(content)
                 serving = True
+            elif content.startswith("docker "):
+                assert_all_is_there(second, tmp_path)
             elif not content.startswith("pip "):
                 if serving:
                     wait_until_drained(address)

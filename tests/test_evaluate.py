@@ -152,7 +152,9 @@ def test_the_command(drifting: Service) -> None:
     assert [one["window"] for one in json.loads(told.stdout)] == ["1h", "6h", "24h"]
     assert json.loads(told.stdout)[0]["drift"]["age"]["psi"]["score"] > 1
     assert_told(runner.invoke(cli, ["evaluate", "--model", "none"]), 1, "none", "fraud")
-    assert '"n": 0' in runner.invoke(cli, ["evaluate", "--at", "2026-01-01", "--json"]).stdout
+    for moment in ("2026-01-01", "2026-01-01T02:00+02:00"):
+        answer = json.loads(runner.invoke(cli, ["evaluate", "--at", moment, "--json"]).stdout)
+        assert {(one["n"], one["end"]) for one in answer} == {(0, "2026-01-01T00:00:00Z")}
 
 
 def test_learning_a_baseline_from_production(drifting: Service, tmp_path: Path) -> None:

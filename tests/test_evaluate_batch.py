@@ -74,6 +74,14 @@ def test_without_a_model_the_limits_are_those_of_the_app(models: Service) -> Non
     assert (found["accuracy"], found["severity"], found["alerts"]) == (0.75, "warning", [])
 
 
+def test_a_model_that_nobody_declared(models: Service) -> None:
+    """It is measured; an alert about it would be nobody's to end."""
+    found = measure(models, [1, 0, 0, 0], [1, 1, 1, 1], model="nightly")
+
+    assert (found["accuracy"], found["severity"], found["alerts"]) == (0.25, "critical", [])
+    assert "faults store" not in models.tally()
+
+
 def test_of_an_app_with_one_model_that_is_meant(make_service: MakeService) -> None:
     """Its baseline says what is usual."""
     service = make_service()

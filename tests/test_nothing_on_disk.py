@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flask_mlmonitor import Baseline, ConfigError, MLMonitor
+from flask_mlmonitor import Baseline, ConfigError, MLMonitor, signals
 
 if TYPE_CHECKING:
     from tests.conftest import MakeService, Service
@@ -125,4 +125,31 @@ def test_a_tested_app_uses_a_temporary_folder(
     assert {name.split("/")[0] for name in traces()} == {"tmp"}
     service.close()
 
+    assert traces() == ["tmp"]
+
+
+def test_nothing_while_it_is_off(
+    make_service: "MakeService", baseline: Baseline, places: Path, traces: Any
+) -> None:
+    """What a program asks has an answer; nothing is kept, and nobody is told."""
+    instance = places / "instance"
+    off = {"MLMONITOR_ENABLED": False, "TESTING": False, "instance_path": instance}
+    service = build(make_service, baseline, **off)
+    with (
+        signals.alert_fired.connected_to(lambda _, **__: pytest.fail("somebody was told")),
+        service.app.app_context(),
+    ):
+        alerts = service.monitor.alerts
+        assert alerts.check_latency(3, model="churn") is None
+        assert alerts.check_data_drift(3, "age", model="churn") is None
+        assert alerts.send_alert("critical", "No.", "queue", 1).severity == "critical"
+        assert alerts.silence("2h").why == ""
+        assert (alerts.active(), alerts.silences()) == ([], [])
+        assert (alerts.acknowledge("x"), alerts.unsilence("x")) == (None, False)
+        found = service.monitor.evaluate_batch([1, 0], [1, 1], model="churn")
+        assert (found["severity"], found["alerts"]) == ("critical", [])
+        assert service.monitor.evaluate() == ()
+        assert service.monitor.flush()
+
+    assert service.post().get_json() == {"prediction": 1}
     assert traces() == ["tmp"]

@@ -74,7 +74,8 @@ def decide(
 
     :param readings: any; a figure that is not among them stays as it is, unless others from the
         same source were read for its model: then nothing is known of it now.
-    :param served: the models and versions that the app serves; alerts of others are over.
+    :param served: the models and versions that the app serves; alerts of others are over. An app
+        that never declared any speaks of whom it likes.
     :param by_hand: whether a program asks about these readings: their alerts fire and end at once,
         and all others stay as they are.
     """
@@ -86,7 +87,8 @@ def decide(
     look.read(readings)
     if not by_hand:
         look.miss(readings)
-        look.close(served)
+        if served or memory.versions:
+            look.close(served)
     quiet = [silence for silence in (*memory.silences, *silences) if now < silence.until]
     groups, notifications = look.told(app, quiet)
     return Decision(

@@ -11,7 +11,8 @@ from flask_mlmonitor.alerts.reading import Reading
 from flask_mlmonitor.alerts.series import Series, incident
 from flask_mlmonitor.config import Settings
 
-Event = Literal["fired", "escalated", "eased", "flapping", "resolved"]
+Event = Literal["fired", "escalated", "eased", "flapping", "resolved", "sent"]
+"""What happens to an alert; one that a program sent has no state, and is not over either."""
 Why = Literal["over", "no_data", "superseded"]
 
 UNKNOWN: Final = 5

@@ -7,7 +7,7 @@ from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import now
 from flask_mlmonitor.stats.judging import WindowCounts
 from flask_mlmonitor.stats.rollup import Rollup
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.database import Readable
 from flask_mlmonitor.store.levels import DAY, HOUR, finest, floor
 from flask_mlmonitor.store.windows import WindowRollups, read_window, read_windows
 
@@ -21,8 +21,8 @@ _REACHES: Final = ((MINUTE, 2 * HOUR), (HOUR, 2 * DAY), (DAY, LONGEST))
 class Counted:
     """Reads what was counted of one model and version."""
 
-    def __init__(self, database: Database, subject: Subject) -> None:
-        self._database = database
+    def __init__(self, reads: Readable, subject: Subject) -> None:
+        self._reads = reads
         self._subject = subject
 
     def find(self, window: Window, end: int) -> WindowRollups:
@@ -78,9 +78,9 @@ class Counted:
         """Return the rows of each *step* seconds, and of the rest, without any counts."""
         one = self._subject
         bounds = [*range(start, end, step), end]
-        return read_windows(self._database, one.model, one.version, bounds, blocks=())
+        return read_windows(self._reads, one.model, one.version, bounds, blocks=())
 
     def read(self, start: int, end: int) -> WindowRollups:
         """Return what was counted in [start, end), in seconds since the epoch."""
         one = self._subject
-        return read_window(self._database, one.model, one.version, start, end, blocks=_BLOCKS)
+        return read_window(self._reads, one.model, one.version, start, end, blocks=_BLOCKS)

@@ -9,7 +9,7 @@ from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import now
 from flask_mlmonitor.stats.truth import TruthSums
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.database import Readable
 from flask_mlmonitor.store.levels import DAY, HOUR, finest, floor
 from flask_mlmonitor.store.truth_windows import TruthWindow, read_truth
 
@@ -34,10 +34,10 @@ class Day:
 class Days:
     """Reads the days of one model and version; what a run needs lies side by side."""
 
-    def __init__(self, database: Database, subject: Subject) -> None:
-        self._database = database
+    def __init__(self, reads: Readable, subject: Subject) -> None:
+        self._reads = reads
         self._subject = subject
-        self._counted = Counted(database, subject)
+        self._counted = Counted(reads, subject)
         self._truth: dict[int, Day] = {}
         self._numbers: dict[int, int] = {}
 
@@ -69,7 +69,7 @@ class Days:
     def read(self, start: int, end: int) -> TruthWindow:
         """Return the ground truth of any window."""
         one = self._subject
-        return read_truth(self._database, one.model, one.version, one.layout, start, end)
+        return read_truth(self._reads, one.model, one.version, one.layout, start, end)
 
     def _unknown(self, days: Sequence[int]) -> list[int]:
         current = now()

@@ -8,19 +8,15 @@ import msgspec
 from flask_mlmonitor._parsers import MINUTE, Window
 from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.background.subjects import Subject
-from flask_mlmonitor.background.truths import Truths
+from flask_mlmonitor.background.truths import Truths, prepare
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.judging import Span, unjudged
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.due import Revision, revise
 from flask_mlmonitor.store.levels import ceil, finest, floor
-from flask_mlmonitor.store.results import (
-    WindowKey,
-    add_evaluations,
-    count_lost,
-    read_before,
-)
+from flask_mlmonitor.store.results import WindowKey, add_evaluations, count_lost, read_before
+from flask_mlmonitor.store.snapshots import Snapshots
 
 REVISING: Final = 20.0
 """Seconds that a run spends on evaluations that are due: what is new must not wait for more."""
@@ -51,10 +47,13 @@ def run(
     evaluations: list[Evaluation] = []
     revisions: list[Revision] = []
     for subject in subjects:
-        truths = Truths(database, subject)
-        truths.prepare()
-        evaluations += _evaluate(database, subject, truths, at)
-        revisions += truths.revise(revising / len(subjects))
+        prepare(database, subject)
+        reads = Snapshots(database)
+        truths = Truths(reads, subject)
+        with reads.together():
+            evaluations += _evaluate(reads, subject, truths, at)
+            due = truths.due()
+        revisions += truths.revise(due, revising / len(subjects))
     return Findings(evaluations, revisions)
 
 
@@ -86,20 +85,21 @@ def evaluate(database: Database, subjects: Sequence[Subject], at: float) -> list
     :param at: seconds since the epoch; the minute that it lies in counts too.
     :raises StoreUnavailable: when the store does not answer.
     """
-    return [
-        one
-        for subject in subjects
-        for one in _evaluate(database, subject, Truths(database, subject), at)
-    ]
+    reads = Snapshots(database)
+    evaluations: list[Evaluation] = []
+    for subject in subjects:
+        with reads.together():
+            evaluations += _evaluate(reads, subject, Truths(reads, subject), at)
+    return evaluations
 
 
 def _evaluate(
-    database: Database, subject: Subject, truths: Truths, at: float
+    reads: Snapshots, subject: Subject, truths: Truths, at: float
 ) -> Iterator[Evaluation]:
     # Of long ago only hours or days are left.
     level = finest(ceil(at, MINUTE), now())
     end = ceil(at, MINUTE) if level == MINUTE else floor(at, level)
-    counted, judge = Counted(database, subject), subject.judge
+    counted, judge = Counted(reads, subject), subject.judge
     for window in subject.windows:
         if window.seconds is not None and window.seconds < level:
             span = _span(subject, window, end - int(window.seconds), end)
@@ -109,11 +109,11 @@ def _evaluate(
         counts = counted.counts(found)
         span = _span(subject, window, found.start, found.end)
         yield judge.judge(
-            span._replace(lost=count_lost(database, found.start, found.end)),
+            span._replace(lost=count_lost(reads, found.start, found.end)),
             counts,
             truths.of(found.start, found.end, counts.stored / max(1, found.n)),
             second=counted.second(found),
-            before=read_before(database, WindowKey(*span[:3]), found.end),
+            before=read_before(reads, WindowKey(*span[:3]), found.end),
         )
 
 

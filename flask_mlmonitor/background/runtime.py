@@ -219,8 +219,9 @@ class Runtime:
         with self.faults.guard("journal"):
             self.journal.sync()
         self._drops.tell_end()
-        with contextlib.suppress(OSError):
-            self.database.exists()  # from now on it is away when it is not there
+        if self.database.folder is not None:
+            with contextlib.suppress(OSError):
+                self.database.exists()  # from now on a file is away when it is not there
         return False
 
     def waits_for(self, moment: float) -> bool:

@@ -1,6 +1,7 @@
 """What is known of a model's windows by their ground truth."""
 
 import time
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -10,9 +11,10 @@ from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.stats.performance import HELD_OPEN, Truth
 from flask_mlmonitor.stats.truth import TruthSums
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.due import Revision, find_due, make_due, read_due
+from flask_mlmonitor.store.due import Due, Revision, find_due, make_due, read_due
 from flask_mlmonitor.store.levels import DAY, HOUR, ceil, floor
 from flask_mlmonitor.store.reading import read_totals
+from flask_mlmonitor.store.snapshots import Snapshots
 from flask_mlmonitor.store.truth_hours import refresh_hours
 
 HISTORY: Final = 7 * DAY
@@ -21,20 +23,20 @@ _REMEMBERED: Final = 8
 """Histories; windows that end together have one."""
 
 
+def prepare(database: Database, one: Subject) -> None:
+    """Add up the hours whose ground truth changed, and let their evaluations be due."""
+    make_due(database, one.model, one.version)
+    refresh_hours(database, one.model, one.version, one.layout)
+
+
 class Truths:
     """Reads what is known of one model and version by its ground truth; for one run."""
 
-    def __init__(self, database: Database, subject: Subject) -> None:
-        self._database = database
+    def __init__(self, reads: Snapshots, subject: Subject) -> None:
+        self._reads = reads
         self._subject = subject
-        self._days = Days(database, subject)
+        self._days = Days(reads, subject)
         self._history = lru_cache(_REMEMBERED)(self._hours)
-
-    def prepare(self) -> None:
-        """Add up the hours whose ground truth changed, and let their evaluations be due."""
-        one = self._subject
-        make_due(self._database, one.model, one.version)
-        refresh_hours(self._database, one.model, one.version, one.layout)
 
     def of(self, start: int, end: int, sampled: float) -> Truth:
         """Return what is known of a window.
@@ -43,14 +45,23 @@ class Truths:
         """
         return Truth(self._sums(start, end), self._usual, self._history(floor(end, HOUR), sampled))
 
-    def revise(self, seconds: float) -> list[Revision]:
-        """Make evaluations again that are due, the latest first, for so long; one at least."""
+    def due(self) -> list[Due]:
+        """Return which evaluations are to be made again."""
+        return find_due(self._reads, self._subject.model, self._subject.version)
+
+    def revise(self, due: Sequence[Due], seconds: float) -> list[Revision]:
+        """Make these evaluations again, the first ones first, for so long; one at least.
+
+        :param due: as :meth:`due` told it when the first truth was read here.
+        """
         one, deadline = self._subject, time.monotonic() + seconds
         made: list[Revision] = []
-        for due in find_due(self._database, one.model, one.version):
-            known = read_due(self._database, one.model, one.version, due)
-            if known is not None:
-                made.append(Revision(one.judge.revise(known, self._now_of(known)), due.number))
+        for which in due:
+            with self._reads.together():
+                known = read_due(self._reads, one.model, one.version, which)
+                if known is not None:
+                    again = one.judge.revise(known, self._now_of(known))
+                    made.append(Revision(again, which.number))
             if time.monotonic() > deadline:
                 break
         return made
@@ -63,7 +74,7 @@ class Truths:
     def _usual(self) -> float | None:
         """The coverage of all that the model ever predicted."""
         key = (self._subject.model, self._subject.version)
-        totals = read_totals(self._database)
+        totals = read_totals(self._reads)
         return next((one.coverage for one in totals if one[:2] == key), None)
 
     def _sums(self, start: int, end: int) -> TruthSums:

@@ -122,7 +122,14 @@ class Watch:
             mark_told(connection, untold)
             self._posting(current)(connection, notifications)
 
-        decision = settle(self._database, self._app, deciding, post=post, lease=lease)
+        decision = settle(
+            self._database,
+            self._app,
+            deciding,
+            post=post,
+            on_damage=self._on_fault,
+            lease=lease,
+        )
         if decision is not None:
             self._on_decided(decision)
             self._guarded(partial(self._recommending.consider, evaluations, current), None)

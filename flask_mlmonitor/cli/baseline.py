@@ -32,8 +32,10 @@ cli.add_command(group)
 @click.option("--predictions", help="The column with the model's predictions; not a feature.")
 @click.option("--probabilities", help="The column with the model's probabilities; not a feature.")
 @click.option("--positive", help="The class whose probability a single number means.")
-@click.option("--categorical", multiple=True, help="A column of numbers that are categories.")
-@click.option("--exclude", multiple=True, help="A column that is not a feature.")
+@click.option(
+    "--categorical", multiple=True, help="A column of numbers that are categories; may be repeated."
+)
+@click.option("--exclude", multiple=True, help="A column that is not a feature; may be repeated.")
 def build_baseline(data: Path, output: Path, **options: Any) -> None:
     """Build a baseline from training data, CSV or Parquet.
 

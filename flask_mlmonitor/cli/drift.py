@@ -27,10 +27,14 @@ _HEADS: Final = ("feature", "kind", "status", "PSI", "needed", "p", "KS", "rows"
 @click.argument("reference", type=_FILE)
 @click.argument("current", type=_FILE)
 @click.option("--fail", is_flag=True, help="Exit with 3 when a feature has drifted significantly.")
-@click.option("--alarm-budget", default="1/month", show_default=True, help="Of an hourly check.")
-@click.option("--min-samples", default=MIN_SAMPLES, show_default=True, help="Rows of each file.")
-@click.option("--categorical", multiple=True, help="A column of numbers that are categories.")
-@click.option("--exclude", multiple=True, help="A column that is not a feature.")
+@click.option("--alarm-budget", default="1/month", show_default=True,
+              help="How often an hourly check may be wrong.")  # fmt: skip
+@click.option("--min-samples", default=MIN_SAMPLES, show_default=True,
+              help="How many rows each file needs.")  # fmt: skip
+@click.option(
+    "--categorical", multiple=True, help="A column of numbers that are categories; may be repeated."
+)
+@click.option("--exclude", multiple=True, help="A column that is not a feature; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def drift(
     reference: Path,

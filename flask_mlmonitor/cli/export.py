@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 import click
 
 from flask_mlmonitor.cli.group import cli, runtime_of_app
-from flask_mlmonitor.cli.moments import Moment
+from flask_mlmonitor.cli.moments import WRITTEN, Moment
 from flask_mlmonitor.cli.progress import progress
 from flask_mlmonitor.exceptions import MLMonitorError
 from flask_mlmonitor.export.columns import CannotExport, Layout, kinds_of, names_of
@@ -23,6 +23,7 @@ from flask_mlmonitor.store.exporting import Selection, Stored, count, read_pages
 from flask_mlmonitor.store.reading import read_totals
 
 SUFFIXES: Final = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
+HALF_MICROSECOND: Final = 5e-7
 FORMATS: Final = tuple(dict.fromkeys(SUFFIXES.values()))
 Writer = Callable[[IO[bytes], Iterable[Sequence[Stored]], Layout], Iterator[int]]
 
@@ -34,10 +35,10 @@ Writer = Callable[[IO[bytes], Iterable[Sequence[Stored]], Layout], Iterator[int]
               help="By the file's ending, if not set; CSV on the standard output.")  # fmt: skip
 @click.option("--model", help="Only this model's predictions.")
 @click.option("--version", help="Only this version's.")
-@click.option("--since", type=Moment(), help="From this time on: ISO 8601, or '7d' for a week ago.")
-@click.option("--until", type=Moment(), help="Before this time; now, if not set.")
+@click.option("--since", type=Moment(), help=f"From this time on: {WRITTEN}.")
+@click.option("--until", type=Moment(), help="Before this time, given likewise; now, if not set.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES),
-              help="Only those that ended so.")  # fmt: skip
+              help="Only those that ended so; may be repeated.")  # fmt: skip
 @click.option("--columns", help="Only these columns, in this order, separated by commas.")
 @click.option(
     "--flat", is_flag=True, help="A column feature.NAME for each feature, not one of JSON."
@@ -59,8 +60,7 @@ def export(
     kind = kind or _format_of(output)
     if kind == "parquet" and output is None:
         raise click.UsageError("Parquet needs a file: give --output.")
-    selected["until"] = time.time() if selected["until"] is None else selected["until"]
-    selection = Selection(**selected)
+    selection = _selection(**selected)
     with _explained(output):
         database = _store_of(selection)
         typed = flat or kind == "parquet"
@@ -75,6 +75,19 @@ def export(
             number = _write(_WRITERS[kind], file, database, selection, layout)
     if output is not None:
         click.echo(f"{output}: {number} predictions")
+
+
+def _selection(*, since: float | None, until: float | None, **others: Any) -> Selection:
+    return Selection(
+        since=None if since is None else _as_written(since),
+        until=time.time() if until is None else _as_written(until),
+        **others,
+    )
+
+
+def _as_written(moment: float) -> float:
+    """Return from when on all is that is written as of a moment or later: it is rounded."""
+    return moment - HALF_MICROSECOND
 
 
 def _format_of(output: Path | None) -> str:

@@ -1,24 +1,27 @@
 """Points in time on the command line."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
 
 from flask_mlmonitor._quantities import Unreadable, seconds
+from flask_mlmonitor.clock import as_datetime
 
-HALF_MICROSECOND: Final = 5e-7
+WRITTEN: Final = "ISO 8601, in UTC where it names no zone, or '7d' for a week ago"
+"""How a time is given, for the help of an option."""
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A time in ISO 8601 with a time zone, or how long ago it is; in seconds since the epoch.
+    """A time in ISO 8601, in UTC where it names no zone, or how long ago it is.
 
-    What is written is rounded to microseconds: half of one before it, all that is written so has
-    not happened yet.
+    It is read as seconds since the epoch.
 
-    >>> Moment().convert("2026-05-28T20:26:40.500000Z", None, None)
-    1780000000.4999995
+    >>> Moment().convert("2026-05-28T22:26:40+02:00", None, None)
+    1780000000.0
+    >>> Moment().convert("2026-05-28 20:26:40", None, None)
+    1780000000.0
     """
 
     name = "time"
@@ -30,14 +33,17 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 
         if isinstance(value, float):
             return value
         try:
-            return time.time() - seconds(value)
-        except Unreadable:
-            pass
-        try:
-            parsed = datetime.fromisoformat(value)
-        except ValueError:
-            parsed = None
-        if parsed is None or parsed.tzinfo is None:
-            remedy = "give '24h' for a day ago, or ISO 8601 with a time zone: 2026-05-28T20:00:00Z"
+            return _read(value)
+        except (ValueError, OverflowError, OSError):
+            remedy = "give '24h' for a day ago, or ISO 8601, such as 2026-05-28T20:00:00Z"
             self.fail(f"{value!r}: {remedy}", param, ctx)
-        return parsed.timestamp() - HALF_MICROSECOND
+
+
+def _read(text: str) -> float:
+    try:
+        found = time.time() - seconds(text)
+    except Unreadable:
+        parsed = datetime.fromisoformat(text)
+        found = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    as_datetime(found)
+    return found

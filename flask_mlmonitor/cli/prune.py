@@ -16,7 +16,7 @@ from flask_mlmonitor.store.pruning import Deletion, outlived
 
 @cli.command("prune")
 @click.option("--older-than", type=click.IntRange(1), metavar="DAYS",
-              help="MLMONITOR_RETENTION_DAYS, if not set.")  # fmt: skip
+              help="How old they must be; MLMONITOR_RETENTION_DAYS, if not set.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def prune(older_than: int | None, dry_run: bool, as_json: bool) -> None:

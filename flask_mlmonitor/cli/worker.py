@@ -15,7 +15,7 @@ NICENESS: Final = 10
 
 @cli.command("worker")
 def worker() -> None:
-    """Drain the journal in this process, until it is told to stop.
+    """Drain the journal, evaluate and tell of alerts in this process, until it is told to stop.
 
     Set MLMONITOR_BACKGROUND=external, so that the web workers leave it all to this one. It runs at
     a low priority: where the cores are busy, requests come first.

@@ -22,6 +22,7 @@ from flask_mlmonitor.counters.requests import (
 from flask_mlmonitor.exceptions import ConfigError
 from flask_mlmonitor.extension.alerts import AlertManager
 from flask_mlmonitor.extension.by_hand import ByHand
+from flask_mlmonitor.extension.commands import NAME, Commands
 from flask_mlmonitor.extension.decorators import Decorators
 from flask_mlmonitor.request.boundary import Boundary
 from flask_mlmonitor.request.prediction import endpoints_of, prepare
@@ -83,6 +84,7 @@ class MLMonitor(Decorators, ByHand):
             load_baseline(declaration.baseline, state.root)
         self._root = state.root
         app.extensions[EXTENSION] = state
+        app.cli.add_command(Commands(NAME, help="Monitor the models that this app serves."))
         weakref.finalize(app, state.close)
         if settings.enabled:
             app.wsgi_app = Boundary(app.wsgi_app, lambda: _open(state))  # type: ignore[method-assign]

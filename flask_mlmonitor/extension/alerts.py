@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from flask_mlmonitor import _checking as checking
-from flask_mlmonitor._app import current_state
+from flask_mlmonitor._app import AppState, current_state
 from flask_mlmonitor._quantities import Unreadable, seconds
 from flask_mlmonitor.alerts.alert import Alert
 from flask_mlmonitor.alerts.silences import Silence
@@ -15,6 +15,7 @@ from flask_mlmonitor.store.alerting import (
     read_alerts,
     read_silences,
 )
+from flask_mlmonitor.store.database import Database
 
 
 class AlertManager:
@@ -25,7 +26,8 @@ class AlertManager:
     last. The alert is the same one that the elected process would raise: one for each model,
     version, metric and feature, told once, and over with the first figure that is well again.
 
-    *model* and *version* may be left out in an app with one model. All methods need an app context.
+    *model* and *version* may be left out in an app with one model; in one that declares none, an
+    alert is about the app as a whole. All methods need an app context.
 
     >>> from flask import Flask
     >>> from flask_mlmonitor import MLMonitor
@@ -103,7 +105,7 @@ class AlertManager:
         :param severity: "info", "warning" or "critical".
         :param message: one sentence for people.
         :param metric: a name of your own.
-        :raises ConfigError: for an unknown severity or model, or a value that is no number.
+        :raises ConfigError: for an unknown severity or model, or what is no text or number.
         :raises StoreUnavailable: when the store does not answer.
         """
         return checking.send(
@@ -121,17 +123,20 @@ class AlertManager:
     def active(self) -> list[Alert]:
         """Return the alerts that have fired and are not over, the worst first."""
         state = current_state()
-        database = state.runtime.database
-        return read_alerts(database, state.name) if database.exists() else []
+        database = _store_of(state)
+        return read_alerts(database, state.name) if database and database.exists() else []
 
     def acknowledge(self, alert_id: str) -> Alert | None:
         """Say that somebody knows of an alert: it is not repeated unless it becomes worse.
 
         :return: ``None`` when there is no such alert, or it is over.
+        :raises ConfigError: for what is no id.
         """
         state = current_state()
-        state.runtime.database.prepare()
-        return acknowledge(state.runtime.database, state.name, alert_id)
+        if not isinstance(alert_id, str):
+            raise ConfigError("alert_id", alert_id, "give the `id` of an alert")
+        database = _prepared(state)
+        return acknowledge(database, state.name, alert_id) if database else None
 
     def silence(
         self,
@@ -151,7 +156,8 @@ class AlertManager:
         :param model: of which; with each that is left out it holds for more.
         :param metric: such as "data_drift".
         :param why: a few words for people.
-        :raises ConfigError: for a duration that is none, or a model or metric that there is not.
+        :raises ConfigError: for a duration that is none or more than a year, or a model or metric
+            that there is not.
         """
         given = {"model": model, "version": version, "metric": metric, "feature": feature}
         return checking.silence(current_state(), _seconds(duration), **given, why=why or "")
@@ -159,8 +165,8 @@ class AlertManager:
     def silences(self) -> list[Silence]:
         """Return the silences that hold now, the first to end first."""
         state = current_state()
-        database = state.runtime.database
-        return read_silences(database, state.name, now()) if database.exists() else []
+        database = _store_of(state)
+        return read_silences(database, state.name, now()) if database and database.exists() else []
 
     def unsilence(self, silence_id: str) -> bool:
         """End a silence before its time.
@@ -168,17 +174,26 @@ class AlertManager:
         :return: whether there was one.
         """
         state = current_state()
-        state.runtime.database.prepare()
-        return end_silence(state.runtime.database, state.name, silence_id)
+        database = _prepared(state)
+        return end_silence(database, state.name, silence_id) if database else False
+
+
+def _store_of(state: AppState) -> Database | None:
+    """Return the store, unless nothing is monitored: then it is not even opened."""
+    return state.runtime.database if state.settings.enabled else None
+
+
+def _prepared(state: AppState) -> Database | None:
+    database = _store_of(state)
+    if database is not None:
+        database.prepare()
+    return database
 
 
 def _seconds(duration: float | str | timedelta) -> float:
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     try:
-        found = seconds(duration)
+        return seconds(duration)
     except Unreadable as unreadable:
         raise ConfigError("duration", duration, str(unreadable)) from None
-    if found <= 0:
-        raise ConfigError("duration", duration, "give a time to come, such as '2h'")
-    return found

@@ -80,7 +80,8 @@ class ByHand:
         The elected process does so by itself, each time the shortest window ends.
 
         :param model: one of the app's models; all of them by default.
-        :param at: as of when, an aware datetime; the minute that it lies in counts too.
+        :param at: as of when, an aware datetime; the minute that it lies in counts too. Nobody is
+            alerted of another time than now.
         :return: one for each model, version and window.
         :raises ConfigError: for an unknown model, or a time without a time zone.
         :raises StoreUnavailable: when the store does not answer.
@@ -99,9 +100,10 @@ class ByHand:
     ) -> dict[str, Any]:
         """Measure how well predictions were, and compare that with the thresholds.
 
-        Of a known model, a figure past its threshold is an alert, as :attr:`MLMonitor.alerts` would
-        raise it; nothing else is stored. The figures are scikit-learn's; they are past a threshold
-        as soon as they are beyond it, whatever their number: who hands over a batch knows its size.
+        Of a declared model, or where the app declares none, a figure past its threshold is an
+        alert, as :attr:`MLMonitor.alerts` would raise it; nothing else is stored. The figures are
+        scikit-learn's; they are past a threshold as soon as they are beyond it, whatever their
+        number: who hands over a batch knows its size.
 
         >>> from flask_mlmonitor import MLMonitor
         >>> app = Flask(__name__)
@@ -140,7 +142,8 @@ class ByHand:
         :return: whether nothing is left.
         :raises StoreUnavailable: when the store does not answer.
         """
-        return current_state().runtime.flush(timeout)
+        state = current_state()
+        return state.runtime.flush(timeout) if state.settings.enabled else True
 
     def collector(self, app: Flask) -> "Collector":
         """Return a collector of the app's metrics, for a registry of your own."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from flask_mlmonitor import signals
 from flask_mlmonitor._app import AppState, Declaration
 from flask_mlmonitor.clock import seconds_of
 from flask_mlmonitor.exceptions import ConfigError
@@ -14,7 +15,8 @@ from flask_mlmonitor.request.dialects.rows import listed
 from flask_mlmonitor.request.ids import LONGEST_ID, is_id, new_id
 from flask_mlmonitor.request.observation import SUCCESS, Outcome
 from flask_mlmonitor.request.outputs import Output, not_finite
-from flask_mlmonitor.request.route import route_of
+from flask_mlmonitor.request.route import Route, route_of
+from flask_mlmonitor.request.telling import tell_recorded
 
 _NOT_A_NUMBER = Outcome("error", "nan_prediction")
 
@@ -61,7 +63,8 @@ def record_by_hand(
         stored=route.stores(key),
     )
     with route.faults.guard("journal"):
-        runtime.journal.append(served)
+        if runtime.journal.append(served) and served.stored:
+            _tell(route, served)
     if not runtime.running:
         with route.faults.guard("drain"):
             runtime.stand_in()
@@ -72,6 +75,12 @@ def record_by_hand(
         if failures:
             route.counters.broke(failures)
     return key
+
+
+def _tell(route: Route, served: Served) -> None:
+    if signals.prediction_recorded.receivers:
+        with route.faults.guard("signal"):
+            tell_recorded(route, served)
 
 
 def _check(features: object, prediction_id: str | None, latency: float | None) -> None:

@@ -17,8 +17,6 @@ from flask_mlmonitor.records import (
     FALLBACK_REASONS,
     STATUSES,
     FieldFailure,
-    Prediction,
-    Row,
     Served,
 )
 from flask_mlmonitor.request.dialects.rows import UNREADABLE
@@ -28,6 +26,7 @@ from flask_mlmonitor.request.limit import hold_body
 from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.payloads import Fields, external_id_of
 from flask_mlmonitor.request.route import Route
+from flask_mlmonitor.request.telling import tell_recorded
 
 ID_HEADER: Final = "X-Prediction-ID"
 SOURCE_HEADER: Final = "X-Prediction-Source"
@@ -241,33 +240,11 @@ class Observation:
         stored = route.journal.append(served) and stored
         if stored and signals.prediction_recorded.receivers:
             with route.faults.guard("signal"):
-                self._tell_recorded(outcome, served)
+                tell_recorded(route, served)
         if not route.runtime.running:
             with route.faults.guard("drain"):
                 route.runtime.stand_in()
         return stored
-
-    def _tell_recorded(self, outcome: Outcome, served: Served) -> None:
-        for number, row in enumerate(served.rows):
-            signals.prediction_recorded.send(
-                self.route.app, prediction=self._prediction(number, row, outcome, served)
-            )
-
-    def _prediction(self, number: int, row: Row, outcome: Outcome, served: Served) -> Prediction:
-        return Prediction(
-            id=f"{self.id}:{number}" if served.batch else self.id,
-            external_id=served.external_id,
-            app=self.route.app.name,
-            model=self.route.owner.model,
-            version=self.route.owner.version,
-            time=self.time,
-            features=row.features(self.route.names),
-            prediction=row.prediction,
-            probability=row.probability,
-            latency=served.latency,
-            source=outcome.source,
-            status=STATUSES[outcome.status],
-        )
 
     def _tell_fallback(self, reason: str, prediction_id: str | None) -> None:
         if signals.fallback_used.receivers:

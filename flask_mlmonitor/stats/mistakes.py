@@ -14,8 +14,8 @@ from flask_mlmonitor.stats.estimates import Calibration
 from flask_mlmonitor.stats.ranking import Entries, Kinds
 from flask_mlmonitor.stats.truth import TruthSums
 
-_FARTHEST: Final = 40.0
-_HALVINGS: Final = 50
+_STEPS: Final = 60
+_NEAR: Final = 1e-12
 _TINY: Final = 1e-300
 
 Reference = Literal["estimate", "baseline"]
@@ -131,13 +131,17 @@ def _by_kind(sums: Sequence[TruthSums], classes: int) -> Floats:
 
 def _reweighed(chances: Floats, rows: Floats, hits: Floats) -> Floats:
     """Multiply the odds of each curve so that its rows are expected to have just its hits."""
-    logits = np.log(chances / (1 - chances))
-    low, high = np.full(len(hits), -_FARTHEST), np.full(len(hits), _FARTHEST)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        found = (rows / (1 + np.exp(-logits - middle[:, np.newaxis]))).sum(1)
-        low, high = np.where(found < hits, middle, low), np.where(found < hits, high, middle)
-    reweighed: Floats = 1 / (1 + np.exp(-logits - ((low + high) / 2)[:, np.newaxis]))
+    odds = np.log(chances / (1 - chances))
+    reweighed = chances
+    for _ in range(_STEPS):
+        missing = hits - (rows * reweighed).sum(1)
+        slope = np.maximum((rows * reweighed * (1 - reweighed)).sum(1), _TINY)
+        # Newton's step, shortened: the slope changes by at most e to the step, so none is too far.
+        step = np.sign(missing) * np.log1p(np.abs(missing) / slope)
+        odds = odds + step[:, np.newaxis]
+        reweighed = 1 / (1 + np.exp(-odds))
+        if np.abs(step).max() < _NEAR:
+            break
     return reweighed
 
 

@@ -195,13 +195,11 @@ class TruthSums:
         """
         read = [_decode(opened(data, layout.id)) for data in packed]
         scored = len(layout.scored)
-        columns = zip(
-            read,
-            Sparse.unpack([one.pairs for one in read]),
-            Sparse.unpack([(by_cell and one.cells) or one.ranks for one in read]),
-            Sparse.unpack([one.truths for one in read]),
-            strict=True,
-        )
+        pairs = [one.pairs for one in read]
+        ranks = [(by_cell and one.cells) or one.ranks for one in read]
+        truths = [one.truths for one in read]
+        sparse, n = Sparse.unpack([*pairs, *ranks, *truths]), len(read)
+        columns = zip(read, sparse[:n], sparse[n : 2 * n], sparse[2 * n :], strict=True)
         return [
             cls(
                 layout,

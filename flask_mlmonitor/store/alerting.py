@@ -1,6 +1,6 @@
 """Alerts in the store: what is known of them, decided upon and written in one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -8,11 +8,20 @@ from sqlalchemy import Connection, Table, delete, select, update
 
 from flask_mlmonitor.alerts.alert import Alert, Notification
 from flask_mlmonitor.alerts.deciding import Decision, Memory
-from flask_mlmonitor.alerts.groups import Group, worst_first
+from flask_mlmonitor.alerts.groups import worst_first
 from flask_mlmonitor.alerts.series import OPEN, Series
 from flask_mlmonitor.alerts.silences import Silence
 from flask_mlmonitor.alerts.states import Transition
 from flask_mlmonitor.store import tables
+from flask_mlmonitor.store.alert_rows import (
+    Damaged,
+    alert_of,
+    readable,
+    remembered,
+    series_of,
+    set_aside,
+    silence_of,
+)
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_new, lock
 from flask_mlmonitor.store.leases import Lease
@@ -20,10 +29,6 @@ from flask_mlmonitor.store.leases import Lease
 Post = Callable[[Connection, Sequence[Notification]], None]
 """Adds messages to the outbox in the transaction that decided to send them."""
 
-_series = msgspec.json.Decoder(Series).decode
-_group = msgspec.json.Decoder(Group).decode
-_silence = msgspec.json.Decoder(Silence).decode
-_alert = msgspec.json.Decoder(Alert).decode
 _PART: Final = 500
 """How many rows a statement names: databases have a limit."""
 
@@ -44,6 +49,7 @@ def settle(
     decide: Callable[[Memory], Decision],
     *,
     post: Post,
+    on_damage: Callable[[Damaged], object],
     lease: Lease | None = None,
 ) -> Decision | None:
     """Load what is known of an app's alerts, decide, and write all that follows.
@@ -53,6 +59,7 @@ def settle(
 
     :param decide: a pure function.
     :param post: adds the messages, of which there may be none, in the same transaction.
+    :param on_damage: called with each row that meant nothing and was set aside.
     :param lease: under which this process decides; without one it does so by hand.
     :return: ``None`` when the lease has passed to another process: then nothing is written.
     :raises StoreUnavailable: when the store does not answer.
@@ -61,9 +68,13 @@ def settle(
         lock(connection, f"alerts of {app}")
         if lease is not None and not _holds(connection, lease):
             return None
-        decision = decide(_read_memory(connection, app))
+        memory, damages = remembered(connection, app)
+        decision = decide(memory)
+        set_aside(connection, app, damages, decision.time)
         _write(connection, app, decision)
         post(connection, decision.notifications)
+    for one in damages:
+        on_damage(one.fault)
     return decision
 
 
@@ -73,7 +84,7 @@ def read_memory(database: Database, app: str) -> Memory:
     :raises StoreUnavailable: when the store does not answer.
     """
     with database.reading() as connection:
-        return _read_memory(connection, app)
+        return remembered(connection, app)[0]
 
 
 def read_alerts(database: Database, app: str) -> list[Alert]:
@@ -84,7 +95,7 @@ def read_alerts(database: Database, app: str) -> list[Alert]:
     table = tables.alerts.c
     query = select(table.series).where(table.app == app, table.state.in_(OPEN))
     with database.reading() as connection:
-        found = [_series(text) for text in connection.execute(query).scalars()]
+        found = readable(series_of, connection.execute(query).scalars())
     return worst_first(series.alert for series in found)
 
 
@@ -117,7 +128,11 @@ def read_alert_history(
         query = query.where(table.model == model)
     with database.reading() as connection:
         rows = connection.execute(query.order_by(table.time.desc(), table.id)).all()
-    return [Happening(row.time, Transition(row.event, _alert(row.alert), row.why)) for row in rows]
+    return [
+        Happening(row.time, Transition(row.event, alert, row.why))
+        for row in rows
+        for alert in readable(alert_of, [row.alert])
+    ]
 
 
 def acknowledge(database: Database, app: str, alert_id: str) -> Alert | None:
@@ -130,10 +145,11 @@ def acknowledge(database: Database, app: str, alert_id: str) -> Alert | None:
     mine = (table.c.app == app, table.c.id == alert_id)
     with database.writing() as connection:
         lock(connection, f"alerts of {app}")
-        text = connection.execute(select(table.c.series).where(*mine)).scalar()
-        if text is None or not _series(text).open:
+        texts = connection.execute(select(table.c.series).where(*mine)).scalars()
+        found = [one for one in readable(series_of, texts) if one.open]
+        if not found:
             return None
-        known = msgspec.structs.replace(_series(text), acknowledged=True)
+        known = msgspec.structs.replace(found[0], acknowledged=True)
         connection.execute(update(table).where(*mine).values(series=_json(known)))
     return known.alert
 
@@ -158,7 +174,7 @@ def add_alert(
     """
     database.prepare()
     with database.writing() as connection:
-        rows = [_event(app, alert.since.timestamp(), Transition("fired", alert))]
+        rows = [_event(app, alert.since.timestamp(), Transition("sent", alert))]
         insert_new(connection, tables.alert_history, rows)
         post(connection, [notification])
 
@@ -172,7 +188,7 @@ def read_silences(database: Database, app: str, now: float) -> list[Silence]:
     table = tables.silences.c
     query = select(table.silence).where(table.app == app, table.until > now).order_by(table.until)
     with database.reading() as connection:
-        return [_silence(text) for text in connection.execute(query).scalars()]
+        return readable(silence_of, connection.execute(query).scalars())
 
 
 def end_silence(database: Database, app: str, silence_id: str) -> bool:
@@ -191,23 +207,6 @@ def _holds(connection: Connection, lease: Lease) -> bool:
     table = tables.leases.c
     query = select(table.epoch).where(table.name == lease.name).with_for_update(read=True)
     return connection.execute(query).scalar() == lease.epoch
-
-
-def _read_memory(connection: Connection, app: str) -> Memory:
-    def rows(table: Table, *columns: str) -> Iterable[Any]:
-        query = select(*(table.c[name] for name in columns)).where(table.c.app == app)
-        return connection.execute(query)
-
-    series = rows(tables.alerts, "fingerprint", "series")
-    groups = rows(tables.alert_groups, "key", "told")
-    silences = rows(tables.silences, "silence")
-    versions = rows(tables.alert_versions, "model", "version")
-    return Memory(
-        series={fingerprint: _series(text) for fingerprint, text in series},
-        groups={key: _group(text) for key, text in groups},
-        silences=[_silence(text) for (text,) in silences],
-        versions={(model, version) for model, version in versions},
-    )
 
 
 def _write(connection: Connection, app: str, decision: Decision) -> None:

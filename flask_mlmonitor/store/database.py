@@ -3,15 +3,25 @@
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import Connection
+
+from flask_mlmonitor.exceptions import StoreError
+from flask_mlmonitor.store.steps import steps_done
 
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for its turn before the store counts as unavailable."""
 
 BINARY: Final = "mlmonitor_binary"
 """The execution option of a query whose blobs PostgreSQL shall send as they are, not as text."""
+
+
+class Readable(Protocol):
+    """What can be read in transactions."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a read transaction, as :meth:`Database.reading` does."""
 
 
 class Database(ABC):
@@ -23,6 +33,7 @@ class Database(ABC):
 
     name: str
     folder: Path | None = None
+    _written = False
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[Connection]:
@@ -42,9 +53,18 @@ class Database(ABC):
         :raises SchemaTooNew: when its tables are of a later version.
         """
 
-    @abstractmethod
     def exists(self) -> bool:
-        """Return whether there is anything to ask; only asking makes nothing."""
+        """Return whether there is anything to ask: somebody wrote. Only asking makes nothing.
+
+        One that does not answer now may well hold something.
+        """
+        if not self._written:
+            try:
+                with self.reading() as connection:
+                    self._written = steps_done(connection) > 0
+            except StoreError:
+                return True
+        return self._written
 
     @abstractmethod
     def forget(self) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Integer, bindparam, literal_column, select, update
 
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.database import Database, Readable
 from flask_mlmonitor.store.levels import HOUR
 from flask_mlmonitor.store.results import columns_of, readable
 from flask_mlmonitor.store.truth_hours import changed_hours, settle_hours
@@ -85,7 +85,7 @@ def make_due(database: Database, model: str, version: str) -> int:
     return len(touched)
 
 
-def find_due(database: Database, model: str, version: str) -> list[Due]:
+def find_due(database: Readable, model: str, version: str) -> list[Due]:
     """Return what is due, the latest first.
 
     :raises StoreUnavailable: when the store does not answer.
@@ -95,7 +95,7 @@ def find_due(database: Database, model: str, version: str) -> list[Due]:
     return [Due(*row) for row in rows]
 
 
-def read_due(database: Database, model: str, version: str, due: Due) -> Evaluation | None:
+def read_due(database: Readable, model: str, version: str, due: Due) -> Evaluation | None:
     """Return an evaluation that is due; ``None`` if it is no more, became so again, or is damaged.
 
     :raises StoreUnavailable: when the store does not answer.

@@ -59,10 +59,6 @@ class PostgreSQL(Database):
             with engine.begin() as connection:
                 yield connection
 
-    def exists(self) -> bool:
-        """Return that it does: it is not ours to make."""
-        return True
-
     def forget(self) -> None:
         """Drop every connection without closing it: after a fork they belong to the parent."""
         if self._engine is not None:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from flask_mlmonitor.records import STATUSES, Prediction
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.database import Database, Readable
 from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE
 
 
@@ -31,7 +31,7 @@ class ModelTotals(NamedTuple):
         return self.ground_truth / self.answered if self.answered else None
 
 
-def read_totals(database: Database) -> list[ModelTotals]:
+def read_totals(database: Readable) -> list[ModelTotals]:
     """Return the totals of every model and version."""
     columns = (tables.totals.c[name] for name in ModelTotals._fields)
     query = select(*columns).order_by("model", "version")

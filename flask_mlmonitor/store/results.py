@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from math import inf
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ from sqlalchemy import (
 
 from flask_mlmonitor.stats.evaluation import Evaluation
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import Database
+from flask_mlmonitor.store.database import Database, Readable
 from flask_mlmonitor.store.dialects import insert_into
 
 _decode = msgspec.json.Decoder(Evaluation).decode
@@ -120,21 +121,26 @@ def last_end(database: Database, models: Collection[tuple[str, str]]) -> float:
     return min((ends.get(model, 0.0) for model in models), default=0.0)
 
 
-def read_latest(database: Database, of: tuple[str, str] | None = None) -> list[Evaluation]:
+def read_latest(
+    database: Database, of: tuple[str, str] | None = None, until: float | None = None
+) -> list[Evaluation]:
     """Return the evaluation of each window of each model and version that ended last.
 
     :param of: the one model and version to read; default: all.
+    :param until: leave out what ended after this time.
     :raises StoreUnavailable: when the store does not answer.
     """
-    return _last(database, _of_model(of))
+    return _last(database, _of_model(of), until)
 
 
-def read_latest_measured(database: Database, of: tuple[str, str] | None = None) -> list[Evaluation]:
+def read_latest_measured(
+    database: Database, of: tuple[str, str] | None = None, until: float | None = None
+) -> list[Evaluation]:
     """Likewise, of those whose performance was measured: the truth of the last ones is yet to come.
 
     :raises StoreUnavailable: when the store does not answer.
     """
-    return _last(database, (_EVALUATIONS.measured == _ONE) & _of_model(of))
+    return _last(database, (_EVALUATIONS.measured == _ONE) & _of_model(of), until)
 
 
 def read_history(
@@ -157,7 +163,7 @@ def read_history(
     return list(readable(reversed(texts)))
 
 
-def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | None:
+def read_before(database: Readable, key: WindowKey, end: float) -> Evaluation | None:
     """Return the last evaluation of a window that ended before *end*.
 
     :raises StoreUnavailable: when the store does not answer.
@@ -165,6 +171,22 @@ def read_before(database: Database, key: WindowKey, end: float) -> Evaluation | 
     with database.reading() as connection:
         found = connection.execute(_BEFORE, {**key._asdict(), "before": end}).scalars()
         return next(readable(found), None)
+
+
+def first_end(
+    database: Database, of: tuple[str, str], *, after: float = -inf, window: str | None = None
+) -> float | None:
+    """Return when the first window ended that ended after a moment; ``None`` if none did.
+
+    :param window: the only one to look at; default: all of the model's.
+    :raises StoreUnavailable: when the store does not answer.
+    """
+    table = tables.evaluations.c
+    query = select(func.min(table.end)).where(_of_model(of), table.end > after)
+    if window is not None:
+        query = query.where(table.window == window)
+    with database.reading() as connection:
+        return connection.execute(query).scalar()
 
 
 def read_last_run(database: Database) -> Run | None:
@@ -210,7 +232,7 @@ def readable(results: Iterable[str]) -> Iterator[Evaluation]:
             yield _decode(result)
 
 
-def count_lost(database: Database, start: float, end: float) -> int:
+def count_lost(database: Readable, start: float, end: float) -> int:
     """Return how many predictions of [start, end) could not be recorded, at least.
 
     :raises StoreUnavailable: when the store does not answer.
@@ -233,8 +255,12 @@ def columns_of(one: Evaluation) -> dict[str, Any]:
     }
 
 
-def _last(database: Database, condition: ColumnElement[bool]) -> list[Evaluation]:
+def _last(
+    database: Database, condition: ColumnElement[bool], until: float | None
+) -> list[Evaluation]:
     table = tables.evaluations
+    if until is not None:
+        condition &= table.c.end <= until
     key = (table.c.model, table.c.version, table.c.window)
     last = select(*key, func.max(table.c.end).label("end")).where(condition).group_by(*key)
     ends = last.subquery()

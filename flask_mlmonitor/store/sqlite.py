@@ -70,7 +70,7 @@ class SQLite(Database):
                 yield connection
 
     def exists(self) -> bool:
-        """Return whether the file is there, or was: then it is away, not empty.
+        """Return whether the file is there with its tables, or was: then it is away, not empty.
 
         Who has asked knows the folder, and makes no other in its place.
         """
@@ -79,7 +79,7 @@ class SQLite(Database):
                 if self._folder_fd < 0:
                     self._folder_fd = _open_folder(self.path.parent)
             self._existed = self.path.exists()
-        return self._existed
+        return self._existed and super().exists()
 
     def forget(self) -> None:
         """Drop every connection without closing it: after a fork they belong to the parent."""

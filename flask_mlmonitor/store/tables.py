@@ -214,7 +214,8 @@ dead_letters: Final = Table(
     Column("record", LargeBinary, nullable=False),
     PrimaryKeyConstraint("segment", "offset"),
 )
-"""Records that the store refused, kept as the journal had them."""
+"""Records that the store refused, kept as the journal had them; and rows about alerts that meant
+nothing, as they were."""
 
 evaluations: Final = Table(
     "evaluations",

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 
 from flask_mlmonitor.stats.truth import TruthLayout, TruthSums
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import BINARY, Database
+from flask_mlmonitor.store.database import BINARY, Readable
 from flask_mlmonitor.store.horizons import HORIZON
 from flask_mlmonitor.store.levels import HOUR, floor
 from flask_mlmonitor.store.truth_rows import add_up
@@ -17,6 +17,7 @@ from flask_mlmonitor.store.truth_rows import add_up
 _column = tables.truth_hours.c
 _HOURS: Final = (
     select(_column.hour, _column.token, _column.summed, _column.layout, _column.sums)
+    .add_columns(HORIZON.scalar_subquery().label("horizon"))
     .where(_column.model == bindparam("m"), _column.version == bindparam("v"))
     .where(_column.hour >= bindparam("first"), _column.hour < bindparam("end"))
     .order_by(_column.hour)
@@ -59,7 +60,7 @@ class TruthWindow:
 
 
 def read_truth(
-    database: Database, model: str, version: str, layout: TruthLayout, start: float, end: float
+    database: Readable, model: str, version: str, layout: TruthLayout, start: float, end: float
 ) -> TruthWindow:
     """Return the ground truth of a window, all as of the same moment.
 
@@ -73,14 +74,13 @@ def read_truth(
     found: list[tuple[int, bytes]] = []
     left_out = []
     with database.reading() as connection:
-        horizon = connection.execute(HORIZON, this).scalar_one()
         stored = connection.execute(
             _HOURS, {**this, **bounds}, execution_options={BINARY: True}
         ).all()
         for hour in stored:
             part = Part(max(hour.hour, start), min(hour.hour + HOUR, end))
-            sums = _stored(hour, layout, part, horizon)
-            if sums is None and part.start >= horizon:
+            sums = _stored(hour, layout, part)
+            if sums is None and part.start >= hour.horizon:
                 sums = add_up(connection, (model, version), layout, *part).pack()
             if sums is None:
                 left_out.append(hour.hour)
@@ -91,11 +91,11 @@ def read_truth(
     )
 
 
-def _stored(hour: Any, layout: TruthLayout, part: Part, horizon: int) -> bytes | None:
+def _stored(hour: Any, layout: TruthLayout, part: Part) -> bytes | None:
     """Return the sums that are stored of an hour, if they can be used for this part of it."""
     if part != (hour.hour, hour.hour + HOUR) or hour.layout != layout.id:
         return None
-    if hour.summed != hour.token and hour.hour >= horizon:
+    if hour.summed != hour.token and hour.hour >= hour.horizon:
         return None
     sums: bytes = hour.sums
     return sums

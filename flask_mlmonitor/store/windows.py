@@ -12,7 +12,7 @@ from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.stats.binning import Binning
 from flask_mlmonitor.stats.rollup import BLOCKS, Rollup
 from flask_mlmonitor.store import tables
-from flask_mlmonitor.store.database import BINARY, Database
+from flask_mlmonitor.store.database import BINARY, Readable
 from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE, ceil, finest, floor
 
 _known: Final[dict[str, Binning]] = {}  # an id is a hash of what it names
@@ -42,7 +42,7 @@ class Stretch(NamedTuple):
 
 
 def read_window(
-    database: Database,
+    database: Readable,
     model: str,
     version: str,
     start: int,
@@ -57,7 +57,7 @@ def read_window(
 
 
 def read_windows(
-    database: Database,
+    database: Readable,
     model: str,
     version: str,
     bounds: Sequence[int],
@@ -127,16 +127,17 @@ def read_binnings(connection: Connection, ids: Collection[str]) -> dict[str, Bin
     return {bins_id: _known[bins_id] for bins_id in ids}
 
 
-def _of_window(start: int, end: int) -> Iterator[Stretch]:
+def _of_window(start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the fields of stretches."""
     hours = _whole(start, end, HOUR)
     days = _whole(*hours, DAY)
-    yield Stretch(DAY, 0, *days)
-    yield Stretch(HOUR, 0, *hours)
-    yield Stretch(HOUR, 1, hours[0], days[0])
-    yield Stretch(HOUR, 1, days[1], hours[1])
-    yield Stretch(MINUTE, 0, start, end)
-    yield Stretch(MINUTE, 1, start, hours[0])
-    yield Stretch(MINUTE, 1, hours[1], end)
+    yield DAY, 0, *days
+    yield HOUR, 0, *hours
+    yield HOUR, 1, hours[0], days[0]
+    yield HOUR, 1, days[1], hours[1]
+    yield MINUTE, 0, start, end
+    yield MINUTE, 1, start, hours[0]
+    yield MINUTE, 1, hours[1], end
 
 
 def _whole(start: int, end: int, level: int) -> tuple[int, int]:

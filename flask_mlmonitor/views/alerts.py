@@ -1,6 +1,7 @@
 """The alerts of the app, and what became of them lately."""
 
 from datetime import datetime
+from math import inf
 from typing import Final
 
 import msgspec
@@ -26,10 +27,14 @@ class ShownAlert(Alert, frozen=True, kw_only=True, omit_defaults=False):
     silenced_until: datetime | None = None
 
 
+_ENDED: Final = ("resolved", "sent")
+"""What is the last that happens to an alert that is not active."""
+
+
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to an alert.
 
-    :param event: such as "fired" or "resolved".
+    :param event: such as "fired" or "resolved"; "sent" by a program.
     :param why: why nobody was told of it, where that is so.
     """
 
@@ -60,23 +65,48 @@ def read_shown_alerts(
     database, current = state.runtime.database, clock()
     if not database.exists():
         return Alerts()
-    memory = read_memory(database, state.name)
-    start, end = current - HISTORY_SECONDS, current + 1
-    model = None if of is None else of[0]
-    history = read_alert_history(database, state.name, start=start, end=end, model=model)
-    active = _active(memory, current)
+    active = _active(read_memory(database, state.name), current)
     return Alerts(
         active=tuple(one for one in active if _is_of(one, of)),
-        history=tuple(
-            Happening(
-                time=as_datetime(one.time),
-                event=one.transition.event,
-                why=one.transition.why,
-                alert=one.transition.alert,
-            )
-            for one in history
-            if _is_of(one.transition.alert, of)
-        ),
+        history=_happened(state, of, current - HISTORY_SECONDS, current + 1),
+    )
+
+
+def read_alerts_at(state: AppState, of: tuple[str, str], at: float) -> Alerts:
+    """Return the alerts of a model and version as they were at a moment, by what happened before.
+
+    Who knew of them, and what was silenced, is not kept.
+
+    :param at: seconds since the epoch.
+    :raises StoreError: when the store does not answer.
+    """
+    last: dict[str, Happening] = {}
+    happened = _happened(state, of, -inf, at)
+    for one in happened:
+        last.setdefault(one.alert.id, one)
+    open_then = worst_first(one.alert for one in last.values() if one.event not in _ENDED)
+    week = as_datetime(at - HISTORY_SECONDS)
+    return Alerts(
+        active=tuple(ShownAlert(**msgspec.structs.asdict(alert)) for alert in open_then),
+        history=tuple(one for one in happened if one.time >= week),
+    )
+
+
+def _happened(
+    state: AppState, of: tuple[str, str] | None, start: float, end: float
+) -> tuple[Happening, ...]:
+    model = None if of is None else of[0]
+    database = state.runtime.database
+    found = read_alert_history(database, state.name, start=start, end=end, model=model)
+    return tuple(
+        Happening(
+            time=as_datetime(one.time),
+            event=one.transition.event,
+            why=one.transition.why,
+            alert=one.transition.alert,
+        )
+        for one in found
+        if _is_of(one.transition.alert, of)
     )
 
 

@@ -12,7 +12,7 @@ from flask_mlmonitor.stats.comparing import FeatureDrift
 from flask_mlmonitor.stats.concept import ConceptDrift
 from flask_mlmonitor.stats.counts import FeatureCounts
 from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation, Verdict
-from flask_mlmonitor.views.choosing import choose
+from flask_mlmonitor.views.choosing import Chosen
 from flask_mlmonitor.views.distributions import Distribution, read_counts
 
 
@@ -60,20 +60,18 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     concept_drift: ConceptDrift | None
 
 
-def read_drift(state: AppState, model: str, version: str, window: str | None = None) -> Drift:
+def read_drift(state: AppState, chosen: Chosen) -> Drift:
     """Return how far each feature of a window is from the baseline.
 
-    :raises Unknown: when there is no such model or window, or nothing was evaluated yet.
     :raises StoreError: when the store does not answer.
     """
-    chosen = choose(state, model, version, window)
     one, subject = chosen.evaluation, chosen.subject
     counts = read_counts(Counted(state.runtime.database, subject), chosen)
     baseline = subject.baseline
     known = {} if baseline is None else {column.name: column.cells for column in baseline.columns}
     return Drift(
-        model=model,
-        version=version,
+        model=one.model,
+        version=one.version,
         window=one.window,
         windows=chosen.windows,
         start=one.start,

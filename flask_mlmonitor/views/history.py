@@ -10,7 +10,7 @@ import msgspec
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor.stats.evaluation import Evaluation, Severity
 from flask_mlmonitor.store.results import WindowKey, read_history
-from flask_mlmonitor.views.choosing import choose
+from flask_mlmonitor.views.choosing import Chosen
 from flask_mlmonitor.views.live import Traffic, read_minutes
 
 POINTS: Final = 200
@@ -85,32 +85,25 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_points(
-    state: AppState,
-    model: str,
-    version: str,
-    window: str | None = None,
-    *,
-    limit: int = POINTS,
-    before: datetime | None = None,
+    state: AppState, chosen: Chosen, *, limit: int = POINTS, before: datetime | None = None
 ) -> History:
-    """Return the last evaluations of a window.
+    """Return the evaluations of a window up to the chosen one.
 
     :param limit: how many at most.
-    :param before: those that ended before a moment, to read on in the past.
-    :raises Unknown: when there is no such model or window, or nothing was evaluated yet.
+    :param before: only those that ended before a moment, to read on in the past.
     :raises StoreError: when the store does not answer.
     """
-    chosen = choose(state, model, version, window)
     database = state.runtime.database
-    key = WindowKey(model, version, chosen.window)
+    one = chosen.evaluation
+    key = WindowKey(one.model, one.version, one.window)
     # The end of a window is a whole second.
-    end = inf if before is None else before.timestamp() - 0.5
+    end = one.end.timestamp() if before is None else before.timestamp() - 0.5
     found = read_history(database, key, start=-inf, end=end, limit=limit)
     return History(
-        model=model,
-        version=version,
-        window=chosen.window,
+        model=one.model,
+        version=one.version,
+        window=one.window,
         windows=chosen.windows,
         points=[Point.of(one) for one in found],
-        minutes=read_minutes(database, model, version),
+        minutes=read_minutes(database, one.model, one.version),
     )

@@ -1,7 +1,7 @@
 """All models of the app at a glance."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -9,9 +9,10 @@ import msgspec
 
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor._evaluations import subjects_of
+from flask_mlmonitor.alerts.alert import Alert
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.stats.baseline import Baseline
-from flask_mlmonitor.stats.evaluation import Evaluation, Severity, longest
+from flask_mlmonitor.stats.evaluation import Evaluation, Severity, longest, worst
 from flask_mlmonitor.store.alerting import read_alerts
 from flask_mlmonitor.store.results import read_latest, read_latest_measured
 from flask_mlmonitor.views.choosing import headline, subject_of
@@ -111,6 +112,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a model.
 
     :param windows: as configured.
+    :param severity: the worst of its judgement and its alerts; ``None`` while there is neither.
     :param judgement: ``None`` before the end of the first window.
     :param live: the last minutes; ``None`` while nothing was ever stored.
     :param alerts: how many there are of each severity.
@@ -121,6 +123,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     task: str | None
     windows: tuple[str, ...]
     baseline: BaselineSummary | None
+    severity: Severity | None
     judgement: Judgement | None
     measured: Measurement | None
     live: Traffic | None
@@ -164,17 +167,31 @@ def _read(state: AppState, subjects: Sequence[Subject], of: Key | None) -> Itera
     alerts = read_alerts(database, state.name) if there else ()
     for subject in subjects:
         key = (subject.model, subject.version)
+        judgement = Judgement.of(headline(latest[key])) if key in latest else None
+        own = [one for one in alerts if (one.model, one.version) == key]
         yield Model(
             model=subject.model,
             version=subject.version,
             task=_task(subject),
             windows=tuple(window.text for window in subject.windows),
             baseline=BaselineSummary.of(subject.baseline),
-            judgement=Judgement.of(headline(latest[key])) if key in latest else None,
+            severity=severity_of(judgement, own),
+            judgement=judgement,
             measured=Measurement.of(longest(measured.get(key, ()))),
             live=read_live(database, *key) if there else None,
-            alerts=Counter(one.severity for one in alerts if (one.model, one.version) == key),
+            alerts=Counter(one.severity for one in own),
         )
+
+
+def severity_of(judgement: Judgement | None, alerts: Iterable[Alert]) -> Severity | None:
+    """Return the worst of what a window and the active alerts say; ``None`` if neither says any.
+
+    An alert may be of a shorter window than the judgement, or of the last minutes.
+    """
+    judged = judgement is not None and judgement.status != "not_enough_data"
+    found: list[Severity] = [judgement.severity] if judgement and judged else []
+    found += [one.severity for one in alerts]
+    return worst(found) if found else None
 
 
 def _task(subject: Subject) -> str | None:

@@ -6,14 +6,13 @@ from typing import Self
 
 import msgspec
 
-from flask_mlmonitor._app import AppState
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.stats.comparing import FeatureDrift
 from flask_mlmonitor.stats.concept import ConceptDrift
 from flask_mlmonitor.stats.evaluation import Evaluation, Harm
 from flask_mlmonitor.stats.figures import ClassFigures
 from flask_mlmonitor.stats.harm import Limit, measured_limits
-from flask_mlmonitor.views.choosing import choose
+from flask_mlmonitor.views.choosing import Chosen
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,23 +63,17 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     measured: Figures | None
 
 
-def read_performance(
-    state: AppState, model: str, version: str, window: str | None = None
-) -> Performance:
-    """Return how well a model does in a window.
-
-    :raises Unknown: when there is no such model or window, or nothing was evaluated yet.
-    :raises StoreError: when the store does not answer.
-    """
-    chosen = choose(state, model, version, window)
+def performance_of(chosen: Chosen) -> Performance:
+    """Return how well a model does in a window."""
+    one = chosen.evaluation
     return Performance(
-        model=model,
-        version=version,
-        window=chosen.window,
+        model=one.model,
+        version=one.version,
+        window=one.window,
         windows=chosen.windows,
         baseline=usual(chosen.subject),
         limits=measured_limits(usual(chosen.subject), chosen.subject.limits),
-        latest=Figures.of(chosen.evaluation),
+        latest=Figures.of(one),
         measured=None if chosen.measured is None else Figures.of(chosen.measured),
     )
 

@@ -5,10 +5,9 @@ from datetime import datetime
 
 import msgspec
 
-from flask_mlmonitor._app import AppState
 from flask_mlmonitor.stats.evaluation import Flaw
 from flask_mlmonitor.stats.quality import FeatureQuality
-from flask_mlmonitor.views.choosing import choose
+from flask_mlmonitor.views.choosing import Chosen
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,17 +35,12 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     flaws: tuple[Flaw, ...]
 
 
-def read_quality(state: AppState, model: str, version: str, window: str | None = None) -> Quality:
-    """Return what is wrong with the values of a window.
-
-    :raises Unknown: when there is no such model or window, or nothing was evaluated yet.
-    :raises StoreError: when the store does not answer.
-    """
-    chosen = choose(state, model, version, window)
+def quality_of(chosen: Chosen) -> Quality:
+    """Return what is wrong with the values of a window."""
     one, baseline = chosen.evaluation, chosen.subject.baseline
     return Quality(
-        model=model,
-        version=version,
+        model=one.model,
+        version=one.version,
         window=one.window,
         windows=chosen.windows,
         start=one.start,

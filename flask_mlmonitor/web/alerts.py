@@ -15,8 +15,6 @@ from flask_mlmonitor.web.answers import answering
 
 DURATION: Final = "1h"
 """How long a silence lasts of which nobody says how long."""
-MOST_SECONDS: Final = 366 * 86400.0
-"""How long it may last."""
 
 
 @answering
@@ -49,7 +47,7 @@ def _asked() -> tuple[float, str]:
         duration = seconds(given.get("duration", DURATION))
     except Unreadable as unreadable:
         raise Unreadable(f"duration: {unreadable}") from None
-    if not 0 < duration <= MOST_SECONDS:
+    if not 0 < duration <= checking.LONGEST_SILENCE:
         raise Unreadable('duration: give a time to come, of a year at most, such as "2h"')
     why = given.get("why", "")
     if not isinstance(why, str):

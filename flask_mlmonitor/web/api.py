@@ -9,11 +9,12 @@ from flask import Blueprint, request
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor._quantities import Unreadable
 from flask_mlmonitor.views.alerts import read_shown_alerts
+from flask_mlmonitor.views.choosing import Chosen, choose
 from flask_mlmonitor.views.drift import read_drift
 from flask_mlmonitor.views.history import MOST_POINTS, POINTS, read_points
 from flask_mlmonitor.views.models import read_models
-from flask_mlmonitor.views.performance import read_performance
-from flask_mlmonitor.views.quality import read_quality
+from flask_mlmonitor.views.performance import performance_of
+from flask_mlmonitor.views.quality import quality_of
 from flask_mlmonitor.web.alerts import post_acknowledge, post_silence
 from flask_mlmonitor.web.answers import answering
 from flask_mlmonitor.web.description import description
@@ -48,26 +49,26 @@ def models(state: AppState) -> Any:
 @answering
 def drift(state: AppState, model: str, version: str) -> Any:
     """Answer with how far each feature is from the baseline."""
-    return read_drift(state, model, version, request.args.get("window"))
+    return read_drift(state, _chosen(state, model, version))
 
 
 @answering
 def performance(state: AppState, model: str, version: str) -> Any:
     """Answer with how well a model does."""
-    return read_performance(state, model, version, request.args.get("window"))
+    return performance_of(_chosen(state, model, version))
 
 
 @answering
 def quality(state: AppState, model: str, version: str) -> Any:
     """Answer with what is wrong with the values."""
-    return read_quality(state, model, version, request.args.get("window"))
+    return quality_of(_chosen(state, model, version))
 
 
 @answering
 def history(state: AppState, model: str, version: str) -> Any:
     """Answer with the last evaluations of a window."""
-    window = request.args.get("window")
-    return read_points(state, model, version, window, limit=_limit(), before=_before())
+    chosen = _chosen(state, model, version)
+    return read_points(state, chosen, limit=_limit(), before=_before())
 
 
 @answering
@@ -80,6 +81,10 @@ def alerts(state: AppState) -> Any:
 def openapi(state: AppState) -> Any:
     """Answer with the description of these routes."""
     return description(request.script_root + state.settings.url_prefix)
+
+
+def _chosen(state: AppState, model: str, version: str) -> Chosen:
+    return choose(state, model, version, request.args.get("window"))
 
 
 def _limit() -> int:

@@ -1,22 +1,26 @@
 """From values to the page: its own templates, in which everything that is shown is escaped."""
 
+import hashlib
+from base64 import b64encode
 from datetime import datetime
 from functools import lru_cache
+from importlib.resources import files
 from typing import Any, Final
 
 from flask import Response, url_for
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from flask_mlmonitor.alerts.rules import RULE
 from flask_mlmonitor.alerts.saying import UNITS
 from flask_mlmonitor.clock import as_datetime, now
-from flask_mlmonitor.views.models import Judgement
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """What a browser may do for the page: nothing that is not from this server, and nothing inline."""
+_OWN_STYLE: Final = "style-src 'self'"
 
 FIGURES: Final = {
     "accuracy": "Accuracy",
@@ -55,12 +59,26 @@ def render(template: str, **given: Any) -> str:
 
 
 def as_page(answer: Response) -> Response:
-    """Return a problem document as a page."""
-    found = page("problem.html", answer.status_code, problem=answer.get_json())
+    """Return a problem document as a page; its style is in it, for who is refused gets no file."""
+    style = inline("page.css")
+    found = page("problem.html", answer.status_code, problem=answer.get_json(), style=style)
+    policy = POLICY.replace(_OWN_STYLE, f"style-src {hash_of(style)}")
+    found.headers["Content-Security-Policy"] = policy
     for name in ("Retry-After", "WWW-Authenticate"):
         if name in answer.headers:
             found.headers[name] = answer.headers[name]
     return found
+
+
+def inline(*names: str) -> Markup:
+    """Return files of the page, one after the other, to stand in it."""
+    folder = files("flask_mlmonitor.web") / "static"
+    return Markup("\n".join((folder / name).read_text(encoding="utf-8") for name in names))
+
+
+def hash_of(text: str) -> str:
+    """Return what allows a browser this very text, and no other."""
+    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @lru_cache
@@ -85,7 +103,6 @@ def _environment() -> Environment:
         "severity": _SEVERITIES.__getitem__,
         "rule": lambda name: RULE[name].title if name in RULE else name,
         "family": lambda name: RULE[name].family,
-        "badge": _badge,
     }
     found.tests["rule"] = RULE.__contains__
     return found
@@ -102,14 +119,3 @@ def _seconds(value: float) -> str:
     ('2.56 ms', '3.0 minutes')
     """
     return f"{1000 * value:.3g} ms" if value < 1 else UNITS["seconds"](value)
-
-
-def _badge(judgement: Judgement | None) -> str:
-    """Return the class of a model's badge.
-
-    >>> _badge(None)
-    'unknown'
-    """
-    if judgement is None or judgement.status == "not_enough_data":
-        return "unknown"
-    return judgement.severity

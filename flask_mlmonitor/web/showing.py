@@ -1,15 +1,16 @@
-"""All that the page of a model shows."""
+"""All that the page of a model shows, and a report."""
 
 from typing import Any, Final
 
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor.views.alerts import Alerts, read_shown_alerts
+from flask_mlmonitor.views.choosing import Chosen, choose
 from flask_mlmonitor.views.drift import read_drift
 from flask_mlmonitor.views.history import read_points
 from flask_mlmonitor.views.live import read_minutes
-from flask_mlmonitor.views.models import read_model
-from flask_mlmonitor.views.performance import read_performance
-from flask_mlmonitor.views.quality import read_quality
+from flask_mlmonitor.views.models import Judgement, read_model
+from flask_mlmonitor.views.performance import performance_of
+from flask_mlmonitor.views.quality import quality_of
 from flask_mlmonitor.web.charts import charted, drift_charts, live_charts, performance_charts
 
 SHARES: Final = (
@@ -34,7 +35,7 @@ def read_shown(state: AppState, model: str, version: str, window: str | None) ->
     found = {"model": summary, "alerts": alerts, "window": None}
     settings = state.settings.for_model(model)
     if summary.judgement is not None:
-        known = _of_window(state, alerts, model, version, window)
+        known = read_window(state, choose(state, model, version, window), alerts)
         live = live_charts(known["history"].minutes, settings, alerts.history)
         return {**found, **known, "charts": live | known["charts"]}
     database = state.runtime.database
@@ -42,17 +43,19 @@ def read_shown(state: AppState, model: str, version: str, window: str | None) ->
     return {**found, "charts": live_charts(minutes, settings, alerts.history)}
 
 
-def _of_window(
-    state: AppState, alerts: Alerts, model: str, version: str, window: str | None
-) -> dict[str, Any]:
-    history = read_points(state, model, version, window)
-    drift = read_drift(state, model, version, window)
-    performance = read_performance(state, model, version, window)
-    quality = read_quality(state, model, version, window)
+def read_window(state: AppState, chosen: Chosen, alerts: Alerts) -> dict[str, Any]:
+    """Return what is known of a window, by name.
+
+    :raises StoreError: when the store does not answer.
+    """
+    history, drift = read_points(state, chosen), read_drift(state, chosen)
+    performance, quality = performance_of(chosen), quality_of(chosen)
     return {
         "charts": performance_charts(performance, history.points, alerts.history)
         | drift_charts(drift, history.points, alerts.history),
-        "window": history.window,
+        "window": chosen.window,
+        "judged": Judgement.of(chosen.evaluation),
+        "has_baseline": chosen.subject.baseline is not None,
         "drift": drift,
         "charted": charted(drift),
         "performance": performance,

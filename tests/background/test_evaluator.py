@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import Connection, Engine, event
 
 from flask_mlmonitor import Baseline
 from flask_mlmonitor._parsers import windows
@@ -222,3 +223,24 @@ def test_the_budget_is_shared_by_all_tests() -> None:
     assert subject("1h,6h,24h").judge.level == pytest.approx(1 / 30 / 2 / 24 / 2)
     assert subject("6h").judge.level == pytest.approx(1 / 30 / 2 / 4)
     assert step_of(windows("500")) == HOUR
+
+
+def test_what_is_judged_of_a_model_is_read_in_one_transaction(
+    minutes: Minutes, database: Database
+) -> None:
+    """So it fits together, however many windows there are."""
+    minutes.add(1800, 250)
+    begun: list[Connection] = []
+
+    def note(connection: Connection) -> None:
+        begun.append(connection)
+
+    one = subject("1h,6h,24h")
+    assert len(run(database, one)) == 3
+    event.listen(Engine, "begin", note)
+    try:
+        run(database, one)
+    finally:
+        event.remove(Engine, "begin", note)
+
+    assert len(begun) == 1

@@ -254,6 +254,21 @@ def test_a_damaged_evaluation(new_station: NewStation) -> None:
     assert len(station.faults) == 1
 
 
+def test_a_damaged_alert(new_station: NewStation) -> None:
+    """It is a fault, once, and the figures are looked at all the same."""
+    station = new_station(ALERT_FOR=0)
+    station.serve(error=100)
+    station.look()
+    with station.database.writing() as connection:
+        connection.execute(update(tables.alerts).values(series="{"))
+    for _ in range(3):
+        station.serve(error=100)
+        station.look()
+
+    assert [one.metric for one in station.active] == ["error_rate"]
+    assert len(station.faults) == 1
+
+
 def test_a_model_of_which_nothing_can_be_read(
     new_station: NewStation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

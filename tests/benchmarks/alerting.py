@@ -103,7 +103,7 @@ def _costs(folder: Path, series: int, times: int) -> dict[str, float]:
                 settings=SETTINGS,
             )
             began = time.perf_counter()
-            settle(database, "shop", look, post=_post)
+            settle(database, "shop", look, post=_post, on_damage=print)
             found[name].append(1000 * (time.perf_counter() - began))
     database.close()
     return {name: median(values) for name, values in found.items()}

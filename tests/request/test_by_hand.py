@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from flask_mlmonitor import Baseline, ConfigError, MLMonitor, MLMonitorError, Prediction
+from flask_mlmonitor import Baseline, ConfigError, MLMonitor, MLMonitorError, Prediction, signals
 from flask_mlmonitor.request.route import Route
 from flask_mlmonitor.store import tables
 
@@ -30,6 +30,22 @@ def buckets(service: "Service") -> dict[int, int]:
         return dict(connection.execute(query).fetchall())
     finally:
         connection.close()
+
+
+def test_who_listens_hears_of_it(service: "Service") -> None:
+    """As of one in a request; and a receiver that fails is in nobody's way."""
+    heard: list[Prediction] = []
+
+    def listen(_: object, prediction: Prediction, **__: object) -> None:
+        heard.append(prediction)
+        raise RuntimeError("out of order")
+
+    with signals.prediction_recorded.connected_to(listen), service.app.app_context():
+        key = service.monitor.record_prediction("churn", {"age": 41}, 1, time=YESTERDAY)
+
+    assert heard == service.rows()
+    assert (heard[0].id, heard[0].source) == (key, "primary")
+    assert service.tally()["faults signal"] == 1
 
 
 def test_a_prediction_by_hand(service: "Service", baseline: Baseline) -> None:

@@ -247,6 +247,19 @@ def test_hours_without_rows_are_no_obstacle() -> None:
     assert world.judged([nothing, nothing]).status == "not_enough_data"
 
 
+@pytest.mark.parametrize("known", [(0.0, 1.0), (1.0, 0.0), (0.0, 0.01)])
+def test_truth_of_one_class_alone_leaves_no_mistake_unexplained(known: tuple[float, float]) -> None:
+    """Whichever of them it is: every row that was predicted as the other is a mistake."""
+    world = World(15)
+    calibration = Calibration.of(world.baseline)
+    assert calibration is not None
+
+    found = by_classes((world.hour(2000, known=known),), calibration)
+
+    assert found.wrong.sum() > 0
+    assert found.expected == pytest.approx(found.wrong, abs=1e-6)
+
+
 def test_hourly_mistakes_are_those_of_the_rows() -> None:
     """Read from packed counts, many hours at once."""
     world = World(14)

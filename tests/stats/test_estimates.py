@@ -208,6 +208,31 @@ def test_the_interval_covers_what_it_promises() -> None:
     assert 0.88 < np.mean(covered) < 0.99
 
 
+def test_little_is_lost_to_whoever_knows_each_chance() -> None:
+    """Though inputs drift and scores are too sure: most of the error is the window's own chance."""
+    rng = np.random.default_rng(9)
+    found = []
+    for _ in range(25):
+        scores, true, predicted = drawn(rng, 4_000, 3, sharpness=2)
+        baseline = baseline_of(scores, true, predicted)
+        calibration = Calibration.of(baseline)
+        assert calibration is not None
+        scores, true, predicted = drawn(rng, 4_000, 3, sharpness=2)
+        hard = np.flatnonzero(rng.random(len(scores)) < 1 - scores.max(1) + scores[:, 0])[:1_000]
+        scores, true, predicted = scores[hard], true[hard], predicted[hard]
+        estimated = estimate(counted(baseline, scores, predicted).scores, calibration)
+        chances = np.sqrt(scores) / np.sqrt(scores).sum(1, keepdims=True)
+        ways = (chances.max(1).mean(), estimated.figures["accuracy"])
+        accuracy, (low, high) = np.mean(true == predicted), estimated.intervals["accuracy"]
+        drop = baseline.performance["accuracy"] - accuracy
+        found.append((drop, *(abs(way - accuracy) for way in ways), low <= accuracy <= high))
+
+    drop, floor, error, covered = np.mean(found, axis=0)
+    assert drop > 0.04
+    assert error < 1.4 * floor
+    assert covered > 0.85
+
+
 def test_a_small_baseline_leaves_more_open() -> None:
     """The interval holds the error of the reference, not only that of the window."""
     rng = np.random.default_rng(6)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from flask_mlmonitor.alerts.alert import Notification
 from flask_mlmonitor.alerts.deciding import Decision, Memory, decide
 from flask_mlmonitor.alerts.reading import Reading
 from flask_mlmonitor.alerts.silences import Silence
 from flask_mlmonitor.store import tables
+from flask_mlmonitor.store.alert_rows import Damaged
 from flask_mlmonitor.store.alerting import (
     acknowledge,
     add_silence,
@@ -56,10 +57,16 @@ def post(connection: Connection, notifications: Sequence[Notification]) -> None:
 
 
 def look(
-    database: Database, after: float, *readings: Reading, lease: Lease | None = None
+    database: Database,
+    after: float,
+    *readings: Reading,
+    lease: Lease | None = None,
+    faults: list[Damaged] | None = None,
 ) -> Decision | None:
-    """Look at figures, and store what follows."""
-    return settle(database, APP, deciding(after, *readings), post=post, lease=lease)
+    """Look at figures, and store what follows; no row is damaged, unless *faults* are expected."""
+    on_damage = pytest.fail if faults is None else faults.append
+    decided = deciding(after, *readings)
+    return settle(database, APP, decided, post=post, on_damage=on_damage, lease=lease)  # type: ignore[arg-type]
 
 
 def drifts(after: float, number: int, level: str = "warning") -> list[Reading]:
@@ -155,7 +162,7 @@ def test_messages_and_states_are_written_together(database: Database) -> None:
 
     database.prepare()
     with pytest.raises(Refused):
-        settle(database, APP, deciding(0, reading("warning")), post=refuse)
+        settle(database, APP, deciding(0, reading("warning")), post=refuse, on_damage=pytest.fail)  # type: ignore[arg-type]
     assert read_memory(database, APP) == NOTHING
     look(database, 60, reading("warning", 60))
 
@@ -253,3 +260,52 @@ def test_its_history_has_a_retention_of_its_own(database: Database) -> None:
 
     history = read_alert_history(database, APP, start=0, end=2 * NOON)
     assert [one.transition.event for one in history] == ["resolved"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "damage"),
+    [
+        ("alerts", "series", '{"rule": "x", "model": "a", "version": "1"}'),
+        ("alert_groups", "told", '{"key": "x", "family": "x", "model": "a", "version": "1"}'),
+        ("silences", "silence", '{"until": "tomorrow"'),
+    ],
+)
+def test_a_damaged_row_is_set_aside(
+    database: Database, table: str, column: str, damage: str
+) -> None:
+    """Nobody meets it, one look tells of it and keeps it elsewhere, and all looks go on."""
+    silence = Silence(id="s", until=NOON + 2 * HOUR, model="another")
+    look(database, 0, reading("warning"), reading("warning", rule="error_rate"))
+    add_silence(database, APP, silence)
+    rows = tables.METADATA.tables[table]
+    with database.writing() as connection:
+        hit = select(rows).order_by(rows.c[column]).limit(1)
+        key = connection.execute(hit).one()[1]
+        these = update(rows).where(list(rows.c)[1] == key)
+        connection.execute(these.values({column: damage}))
+    faults: list[Damaged] = []
+
+    assert len(read_alerts(database, APP)) + len(read_silences(database, APP, NOON)) >= 2
+    assert [acknowledge(database, APP, one.id) for one in read_alerts(database, APP)]
+    look(database, 60, faults=faults)
+    look(database, 120, reading("warning", 120), reading("warning", 120, rule="error_rate"))
+
+    (fault,) = faults
+    assert table in str(fault)
+    assert len(read_alerts(database, APP)) == 2
+    with database.reading() as connection:
+        (kept,) = connection.execute(select(tables.dead_letters)).all()
+    assert kept.record.decode() == damage
+    assert key in kept.segment
+
+
+def test_a_damaged_line_of_the_history(database: Database) -> None:
+    """The others are shown."""
+    look(database, 0, reading("warning"), reading("warning", rule="error_rate"))
+    history = tables.alert_history
+    with database.writing() as connection:
+        (first, *_) = connection.execute(select(history.c.id)).scalars()
+        connection.execute(update(history).where(history.c.id == first).values(alert="{"))
+
+    found = read_alert_history(database, APP, start=NOON - HOUR, end=NOON + HOUR)
+    assert [one.transition.event for one in found] == ["fired"]

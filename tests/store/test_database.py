@@ -3,6 +3,7 @@
 import os
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
@@ -27,6 +28,23 @@ def notes(database: Database) -> int:
     versions = tables.schema_version.c.version
     with database.reading() as connection:
         return len(connection.execute(select(versions).where(versions < 0)).all())
+
+
+def test_there_is_something_once_somebody_wrote(database: Database, store_url: str) -> None:
+    """Also for another process that has asked before; and asking makes nothing."""
+    other = open_store(store_url)
+    assert (database.exists(), other.exists()) == (False, False)
+    database.prepare()
+    assert (database.exists(), other.exists()) == (True, True)
+    other.close()
+
+
+def test_a_file_without_tables_is_no_store_yet(sqlite: Database) -> None:
+    """As it is while another process makes it."""
+    Path(sqlite.name).touch()
+    assert not sqlite.exists()
+    sqlite.prepare()
+    assert sqlite.exists()
 
 
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:

@@ -19,6 +19,7 @@ from flask_mlmonitor.store.results import (
     WindowKey,
     add_evaluations,
     count_lost,
+    first_end,
     last_end,
     read_before,
     read_history,
@@ -101,6 +102,22 @@ def test_the_latest_that_is_measured(database: Database) -> None:
     add_evaluations(database, [*measured, *others])
 
     assert sorted(read_latest_measured(database), key=repr) == sorted(measured, key=repr)
+
+
+def test_as_of_then(database: Database) -> None:
+    """What ended later is left out; what ended first, and next, is found."""
+    known = [evaluation(hour, measured=True) for hour in (0, 1, 3)]
+    add_evaluations(database, [*known, evaluation(2, window="6h")])
+    ends = [one.end.timestamp() for one in known]
+    of = (KEY.model, KEY.version)
+
+    assert read_latest(database, of, ends[1]) == [known[1]]
+    assert read_latest_measured(database, of, ends[2] - 1) == [known[1]]
+    assert read_latest(database, of, ends[0] - 1) == []
+    assert first_end(database, of) == ends[0]
+    assert first_end(database, of, after=ends[1]) == evaluation(2).end.timestamp()
+    assert first_end(database, of, after=ends[1], window=KEY.window) == ends[2]
+    assert first_end(database, of, after=ends[2]) is None
 
 
 def test_who_made_an_evaluation_and_how_it_ended_can_be_queried(database: Database) -> None:

@@ -1,5 +1,7 @@
 """What the page shows, and to whom."""
 
+import base64
+import hashlib
 import json
 import re
 from html import unescape
@@ -92,13 +94,34 @@ def test_the_overview_is_that_of_the_api(shop: "Service") -> None:
     for model in api(shop, "models")["models"]:
         assert model["judgement"]["text"] in unescape(page)
         assert model["judgement"]["n"] in shown
-    for alert in api(shop, "alerts")["active"]:
+    active = api(shop, "alerts")["active"]
+    for alert in active:
         assert alert["message"] in unescape(page)
         assert f"/api/alerts/{alert['id']}/silence" in page
     runbook = get(shop, "runbook").text
     sections = set(re.findall(r'"/mlmonitor/runbook#(\w+)"', page))
     assert {"data_drift", "latency"} <= sections
     assert all(f'id="{section}"' in runbook for section in sections)
+
+
+def test_a_model_is_as_bad_as_its_worst(serve: "Serve", shop: "Service") -> None:
+    """Its badge is of the verdict and the alerts, and the verdict says of which window it is."""
+    service = serve(lambda: {"prediction": 1})
+    assert api(service, "models")["models"][0]["severity"] is None
+    assert 'class="badge unknown"' in get(service, "").text
+    with service.app.app_context():
+        service.monitor.alerts.check_latency(3.0)
+    fraud, idle = api(shop, "models")["models"]
+
+    assert api(service, "models")["models"][0]["severity"] == "critical"
+    assert '<article class="model critical">' in get(service, "").text
+    assert fraud["severity"] == "critical"
+    assert idle["severity"] is None
+    window, judged = fraud["judgement"]["window"], fraud["judgement"]["severity"]
+    alone = "" if judged == "critical" else f", {judged} by itself"
+    for path in ("", "models/fraud/2"):
+        assert re.search(rf"{window} until [\d :-]+ UTC{alone}:", get(shop, path).text)
+    assert re.search(r"1h until [\d :-]+ UTC, ", get(shop, "models/fraud/2?window=1h").text)
 
 
 def test_charts_show_the_history(shop: "Service") -> None:
@@ -162,6 +185,10 @@ def test_who_may_not(live: "Service") -> None:
         assert (answer.status_code, answer.mimetype) == (401, "text/html")
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
         assert "MLMONITOR_API_TOKEN" in answer.text
+        (style,) = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}';" in answer.headers["Content-Security-Policy"]
+        assert "/static/" not in answer.text
     assert live.client.get("/mlmonitor/static/page.css").status_code == 401
 
 
