@@ -12,9 +12,9 @@ from flask_mlmonitor.exceptions import (
 )
 from flask_mlmonitor.extension import MLMonitor
 from flask_mlmonitor.records import GroundTruth, Prediction
-from flask_mlmonitor.stats.baseline import Baseline
-from flask_mlmonitor.stats.comparing import FeatureDrift
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.baselines.baseline import Baseline
+from flask_mlmonitor.stats.drift.comparing import FeatureDrift
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 
 __all__ = [
     "Baseline",

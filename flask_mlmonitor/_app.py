@@ -20,7 +20,7 @@ from flask_mlmonitor.config import Settings
 from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.exceptions import BaselineError, ConfigError, MLMonitorError, one_of
 from flask_mlmonitor.forks import ProcessLock
-from flask_mlmonitor.stats.baseline import Baseline
+from flask_mlmonitor.stats.baselines.baseline import Baseline
 
 EXTENSION: Final = "mlmonitor"
 TASKS: Final = ("classification", "regression")

@@ -21,7 +21,7 @@ from flask_mlmonitor.alerts.series import fingerprint
 from flask_mlmonitor.alerts.silences import Silence
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.exceptions import ConfigError, one_of
-from flask_mlmonitor.stats.harm import Limit, measured_limits
+from flask_mlmonitor.stats.verdicts.harm import Limit, measured_limits
 from flask_mlmonitor.store.alerting import add_alert, add_silence, settle
 
 _SEVERITIES: Final = get_args(Severity)

@@ -15,8 +15,8 @@ from flask_mlmonitor.background.schedule import Schedule
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import now, seconds_of
 from flask_mlmonitor.exceptions import ConfigError
-from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.limits import Limits
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.limits import Limits
 from flask_mlmonitor.store.levels import MINUTE
 
 FLUSH_SECONDS: Final = 10.0

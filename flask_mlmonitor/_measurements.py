@@ -7,9 +7,9 @@ from flask_mlmonitor._checking import check_performance
 from flask_mlmonitor._evaluations import limits_of
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.exceptions import ConfigError
-from flask_mlmonitor.stats.evaluation import worst
-from flask_mlmonitor.stats.harm import find_harm, measured_limits
-from flask_mlmonitor.stats.measuring import measure_arrays
+from flask_mlmonitor.stats.performance.measuring import measure_arrays
+from flask_mlmonitor.stats.verdicts.evaluation import worst
+from flask_mlmonitor.stats.verdicts.harm import find_harm, measured_limits
 
 
 def evaluate_arrays(

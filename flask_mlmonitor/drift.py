@@ -1,7 +1,14 @@
 """Distances between two vectors of counts, for use without a server."""
 
-from flask_mlmonitor.stats.comparing import FeatureDrift
-from flask_mlmonitor.stats.drift import Distance, chi_square, jensen_shannon, ks, psi, wasserstein
+from flask_mlmonitor.stats.drift.comparing import FeatureDrift
+from flask_mlmonitor.stats.drift.distances import (
+    Distance,
+    chi_square,
+    jensen_shannon,
+    ks,
+    psi,
+    wasserstein,
+)
 
 __all__ = [
     "Distance",

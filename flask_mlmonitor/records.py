@@ -118,7 +118,7 @@ class Served(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="s"):
 class Schema(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     """What a segment's rows mean; it stands behind the segment's header.
 
-    :param binning: the encoded :class:`~flask_mlmonitor.stats.binning.Binning`.
+    :param binning: the encoded :class:`~flask_mlmonitor.stats.cells.binning.Binning`.
     """
 
     app: str

@@ -24,7 +24,7 @@ ground_truth_recorded: Final = _signals.signal("ground-truth-recorded")
 
 evaluation_finished: Final = _signals.signal("evaluation-finished")
 """A window was judged and stored, in the elected process. *evaluation* is an
-:class:`~flask_mlmonitor.stats.evaluation.Evaluation`."""
+:class:`~flask_mlmonitor.stats.verdicts.evaluation.Evaluation`."""
 
 drift_detected: Final = _signals.signal("drift-detected")
 """Features that had not drifted in the window before have now. *evaluation* as above; *features*

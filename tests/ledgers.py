@@ -5,8 +5,8 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from flask_mlmonitor.records import Gap
-from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.rollup import BLOCKS, Rollup
+from flask_mlmonitor.stats.cells.binning import Binning
+from flask_mlmonitor.stats.cells.rollup import BLOCKS, Rollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.recording import read_offsets

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from flask_mlmonitor.stats.limits import Limits
+from flask_mlmonitor.stats.verdicts.limits import Limits
 
 LIMITS: Final = Limits(
     psi_warning=0.1,

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from flask_mlmonitor.cli import cli
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store.results import WindowKey, read_history, read_latest
 from tests.conftest import Serve, Service
 from tests.missing import missing

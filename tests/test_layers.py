@@ -33,6 +33,8 @@ LEVELS = (
     {"__init__"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+STATISTICS = ({"cells"}, {"drift", "measures"}, {"baselines"}, {"performance"}, {"verdicts"})
+STATISTIC = {f"stats.{room}": level for level, rooms in enumerate(STATISTICS) for room in rooms}
 BASE = tuple(sorted(LEVELS[0]))
 """Single modules, not a room: each must come after those that it imports."""
 
@@ -129,6 +131,23 @@ def test_modules_import_lower_levels_or_their_own_room() -> None:
     ]
 
     assert wrong == []
+
+
+def test_statistics_import_lower_levels_or_their_own_room() -> None:
+    """Counts know no distances, a baseline knows no performance, and only verdicts judge."""
+    pairs = [(_statistic(found.module), _statistic(found.target), found.place) for found in OURS]
+
+    assert {room for room, _, _ in pairs if room} == set(STATISTIC)
+    assert [
+        place
+        for room, other, place in pairs
+        if room and other and room != other and STATISTIC[room] <= STATISTIC[other]
+    ] == []
+
+
+def _statistic(module: str) -> str:
+    parts = module.split(".")[1:3]
+    return ".".join(parts) if parts[:1] == ["stats"] and len(parts) == 2 else ""
 
 
 def test_no_cycles() -> None:

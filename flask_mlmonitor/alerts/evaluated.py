@@ -11,10 +11,10 @@ from flask_mlmonitor.alerts.rule import Rule
 from flask_mlmonitor.alerts.rules import DRIFT_SHARE_FEATURES, RULE
 from flask_mlmonitor.alerts.shares import interval
 from flask_mlmonitor.config import Settings
-from flask_mlmonitor.stats.comparing import FeatureDrift
-from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation, Flaw
-from flask_mlmonitor.stats.limits import Limits
-from flask_mlmonitor.stats.quality import FeatureQuality
+from flask_mlmonitor.stats.cells.quality import FeatureQuality
+from flask_mlmonitor.stats.drift.comparing import FeatureDrift
+from flask_mlmonitor.stats.verdicts.evaluation import PREDICTION, Evaluation, Flaw
+from flask_mlmonitor.stats.verdicts.limits import Limits
 
 _SHARES: Final[Mapping[str, tuple[str, ...]]] = {
     "missing": ("missing",),

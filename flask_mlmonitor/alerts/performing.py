@@ -8,10 +8,10 @@ from flask_mlmonitor.alerts.levels import Level, Thresholds
 from flask_mlmonitor.alerts.reading import Subject
 from flask_mlmonitor.alerts.rules import RULE
 from flask_mlmonitor.config import Settings
-from flask_mlmonitor.stats.concept import ConceptDrift
-from flask_mlmonitor.stats.evaluation import Evaluation, Harm
-from flask_mlmonitor.stats.harm import ESTIMATED, Limit, estimated_limits, measured_limits
-from flask_mlmonitor.stats.limits import Limits
+from flask_mlmonitor.stats.performance.concept import ConceptDrift
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, Harm
+from flask_mlmonitor.stats.verdicts.harm import ESTIMATED, Limit, estimated_limits, measured_limits
+from flask_mlmonitor.stats.verdicts.limits import Limits
 
 BEST: Final = 1.0
 """Where an accuracy should be of which the baseline knows nothing."""

@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple, Self
 
 from flask_mlmonitor.records import STATUSES
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.rollup import Rollup
 
 
 class Requests(NamedTuple):

@@ -9,7 +9,7 @@ import msgspec
 
 from flask_mlmonitor.clock import as_datetime
 from flask_mlmonitor.config import Settings
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 
 ACCURACIES: Final = 10
 """The mean of so many accuracies decides; of fewer, none does."""

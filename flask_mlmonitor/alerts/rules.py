@@ -3,7 +3,7 @@
 from typing import Final
 
 from flask_mlmonitor.alerts.rule import Rule
-from flask_mlmonitor.stats.harm import LEAST_DROP
+from flask_mlmonitor.stats.verdicts.harm import LEAST_DROP
 
 DRIFT_SHARE_WARNING: Final = 0.3
 DRIFT_SHARE_CRITICAL: Final = 0.5

@@ -15,9 +15,9 @@ from flask_mlmonitor.records import (
     Schema,
     Served,
 )
-from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.operations import ANSWERED
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.binning import Binning
+from flask_mlmonitor.stats.cells.operations import ANSWERED
+from flask_mlmonitor.stats.cells.rollup import Rollup
 from flask_mlmonitor.store.levels import MINUTE, floor
 from flask_mlmonitor.store.recording import Batch, RollupKey
 

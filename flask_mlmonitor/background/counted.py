@@ -5,8 +5,8 @@ from typing import Final
 from flask_mlmonitor._parsers import MINUTE, Window
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import now
-from flask_mlmonitor.stats.judging import WindowCounts
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.rollup import Rollup
+from flask_mlmonitor.stats.verdicts.judging import WindowCounts
 from flask_mlmonitor.store.database import Readable
 from flask_mlmonitor.store.levels import DAY, HOUR, finest, floor
 from flask_mlmonitor.store.windows import WindowRollups, read_window, read_windows

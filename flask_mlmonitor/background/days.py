@@ -8,7 +8,7 @@ from functools import cached_property
 from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import now
-from flask_mlmonitor.stats.truth import TruthSums
+from flask_mlmonitor.stats.performance.truth import TruthSums
 from flask_mlmonitor.store.database import Readable
 from flask_mlmonitor.store.levels import DAY, HOUR, finest, floor
 from flask_mlmonitor.store.truth_windows import TruthWindow, read_truth

@@ -10,8 +10,8 @@ from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.background.truths import Truths, prepare
 from flask_mlmonitor.clock import as_datetime, now
-from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.judging import Span, unjudged
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.judging import Span, unjudged
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.due import Revision, revise
 from flask_mlmonitor.store.levels import ceil, finest, floor

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_mlmonitor.alerts.retraining import ACCURACIES, Outcome, Recommendation, recommend
 from flask_mlmonitor.config import Settings, Window
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.results import WindowKey, read_history
 from flask_mlmonitor.store.retraining import say_once

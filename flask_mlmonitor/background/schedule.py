@@ -8,7 +8,7 @@ from flask_mlmonitor.background.child import Job, evaluate_in_child
 from flask_mlmonitor.background.evaluator import keep
 from flask_mlmonitor.background.subjects import Subject, step_of
 from flask_mlmonitor.clock import Clock, now
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.leases import Lease
 from flask_mlmonitor.store.levels import floor

@@ -6,11 +6,11 @@ from typing import Literal
 import msgspec
 
 from flask_mlmonitor._parsers import Window
-from flask_mlmonitor.stats.baseline import Baseline
-from flask_mlmonitor.stats.comparing import level_of
-from flask_mlmonitor.stats.judging import Judge
-from flask_mlmonitor.stats.limits import Limits
-from flask_mlmonitor.stats.truth import TruthLayout
+from flask_mlmonitor.stats.baselines.baseline import Baseline
+from flask_mlmonitor.stats.drift.comparing import level_of
+from flask_mlmonitor.stats.performance.truth import TruthLayout
+from flask_mlmonitor.stats.verdicts.judging import Judge
+from flask_mlmonitor.stats.verdicts.limits import Limits
 from flask_mlmonitor.store.levels import DAY, HOUR
 
 

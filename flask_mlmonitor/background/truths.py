@@ -7,9 +7,9 @@ from typing import Final
 
 from flask_mlmonitor.background.days import Days
 from flask_mlmonitor.background.subjects import Subject
-from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.performance import HELD_OPEN, Truth
-from flask_mlmonitor.stats.truth import TruthSums
+from flask_mlmonitor.stats.performance.truth import TruthSums
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.performance import HELD_OPEN, Truth
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.due import Due, Revision, find_due, make_due, read_due
 from flask_mlmonitor.store.levels import DAY, HOUR, ceil, floor

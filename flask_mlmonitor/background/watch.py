@@ -20,7 +20,7 @@ from flask_mlmonitor.channels.delivery import Delivery
 from flask_mlmonitor.clock import Clock, now
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.exceptions import StoreError
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store.alerting import Post, settle
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.leases import TTL_SECONDS, Lease

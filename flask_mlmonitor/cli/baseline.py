@@ -10,8 +10,8 @@ from flask.cli import AppGroup
 
 from flask_mlmonitor.cli.group import cli, only_version, runtime_of_app
 from flask_mlmonitor.exceptions import MLMonitorError
-from flask_mlmonitor.stats.baseline import Baseline
-from flask_mlmonitor.stats.learning import Example, learned
+from flask_mlmonitor.stats.baselines.baseline import Baseline
+from flask_mlmonitor.stats.baselines.learning import Example, learned
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.exporting import Selection, read_pages
 

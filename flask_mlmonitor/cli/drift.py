@@ -11,10 +11,10 @@ import msgspec
 from flask_mlmonitor.cli.group import cli
 from flask_mlmonitor.cli.tables import print_table
 from flask_mlmonitor.exceptions import MLMonitorError
-from flask_mlmonitor.stats.baseline import Baseline
-from flask_mlmonitor.stats.comparing import MIN_SAMPLES, FeatureDrift
-from flask_mlmonitor.stats.drift import Distance
-from flask_mlmonitor.stats.sources import Parquet, source_of
+from flask_mlmonitor.stats.baselines.baseline import Baseline
+from flask_mlmonitor.stats.baselines.sources import Parquet, source_of
+from flask_mlmonitor.stats.drift.comparing import MIN_SAMPLES, FeatureDrift
+from flask_mlmonitor.stats.drift.distances import Distance
 
 DRIFTED: Final = 3
 """The exit status with ``--fail`` when a feature has drifted significantly."""

@@ -9,8 +9,8 @@ import msgspec
 from flask_mlmonitor.cli.group import cli, runtime_of_app
 from flask_mlmonitor.cli.tables import print_table
 from flask_mlmonitor.exceptions import MLMonitorError
-from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.harm import ESTIMATED
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.harm import ESTIMATED
 from flask_mlmonitor.store.results import read_latest, read_latest_measured
 
 

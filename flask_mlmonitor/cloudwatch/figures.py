@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from flask_mlmonitor.alerts.requests import Requests
-from flask_mlmonitor.stats.evaluation import Evaluation, longest
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.rollup import Rollup
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, longest
 
 NO_UNIT: Final = "None"
 """As CloudWatch calls it."""

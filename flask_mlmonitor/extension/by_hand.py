@@ -12,7 +12,7 @@ from flask_mlmonitor._measurements import evaluate_arrays
 from flask_mlmonitor.metrics import MonitorCollector
 from flask_mlmonitor.request.by_hand import record_by_hand
 from flask_mlmonitor.request.ids import new_id
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.truth.recording import record_value
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from flask_mlmonitor.metrics.metric import Metric
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 
 _MODEL: Final = ("model", "version")
 _CLASSIFICATION: Final = {

@@ -20,7 +20,7 @@ from flask_mlmonitor.metrics.table import (
     PSI,
     UNSEEN,
 )
-from flask_mlmonitor.stats.evaluation import Evaluation, longest
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, longest
 
 Samples = list[tuple[tuple[str, ...], float]]
 

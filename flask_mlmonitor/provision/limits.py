@@ -10,8 +10,8 @@ from flask_mlmonitor.alerts.levels import Thresholds
 from flask_mlmonitor.alerts.rule import Rule
 from flask_mlmonitor.config import Settings
 from flask_mlmonitor.provision.scopes import Judged, Node, Scope, scopes_of
-from flask_mlmonitor.stats.baseline import Baseline
-from flask_mlmonitor.stats.harm import ESTIMATED, estimated_limits, measured_limits
+from flask_mlmonitor.stats.baselines.baseline import Baseline
+from flask_mlmonitor.stats.verdicts.harm import ESTIMATED, estimated_limits, measured_limits
 
 SHARES: Final = {
     "missing": "missing",

@@ -21,7 +21,7 @@ from flask_mlmonitor.request.dialects.rows import (
     Unreadable,
 )
 from flask_mlmonitor.request.dialects.tensors import are_tensors
-from flask_mlmonitor.stats.binning import FeatureBins
+from flask_mlmonitor.stats.cells.binning import FeatureBins
 
 EXTERNAL_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 LARGEST: Final = 16 << 20

@@ -13,8 +13,8 @@ from flask_mlmonitor.counters.faults import LOGGER
 from flask_mlmonitor.journal.frames import carried
 from flask_mlmonitor.journal.plain import MAX_DEPTH
 from flask_mlmonitor.records import Row
-from flask_mlmonitor.stats.binning import FeatureBins
-from flask_mlmonitor.stats.labels import label
+from flask_mlmonitor.stats.cells.binning import FeatureBins
+from flask_mlmonitor.stats.cells.labels import label
 
 HASH_BYTES: Final = 16
 

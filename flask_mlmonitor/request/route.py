@@ -17,7 +17,7 @@ from flask_mlmonitor.request.outputs import Output
 from flask_mlmonitor.request.payloads import Fields, Order, Reader
 from flask_mlmonitor.request.privacy import Privacy
 from flask_mlmonitor.request.validation import Validator
-from flask_mlmonitor.stats.binning import Binning
+from flask_mlmonitor.stats.cells.binning import Binning
 
 if TYPE_CHECKING:
     from flask_mlmonitor.request.breaker import Breaker

@@ -10,7 +10,7 @@ import msgspec
 from flask_mlmonitor.counters.requests import EXTRA
 from flask_mlmonitor.records import FieldFailure
 from flask_mlmonitor.request.payloads import Fields
-from flask_mlmonitor.stats.binning import FeatureBins
+from flask_mlmonitor.stats.cells.binning import FeatureBins
 
 ACTED_ON: Final = frozenset(("missing", "type", "nan", "inf"))
 """The rules that ``on_invalid`` acts on; the others are flagged only, unless ``strict``."""

@@ -12,7 +12,7 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from flask_mlmonitor.stats.rollup import BLOCKS, Rollup
+from flask_mlmonitor.stats.cells.rollup import BLOCKS, Rollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import COARSER, DAY, HOUR, MINUTE, floor

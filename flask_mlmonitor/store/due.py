@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Integer, bindparam, literal_column, select, update
 
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database, Readable
 from flask_mlmonitor.store.levels import HOUR

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, inspect, select, update
 
 from flask_mlmonitor.exceptions import MLMonitorError
 from flask_mlmonitor.records import Gap
-from flask_mlmonitor.stats.rollup import PackedRollup
+from flask_mlmonitor.stats.cells.rollup import PackedRollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_into, insert_new, lock

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database, Readable
 from flask_mlmonitor.store.dialects import insert_into

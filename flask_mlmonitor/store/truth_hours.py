@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
-from flask_mlmonitor.stats.truth import TruthLayout
+from flask_mlmonitor.stats.performance.truth import TruthLayout
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_into

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
-from flask_mlmonitor.stats.truth import TruthLayout, TruthRow, TruthSums
+from flask_mlmonitor.stats.performance.truth import TruthLayout, TruthRow, TruthSums
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.totals import Owner
 

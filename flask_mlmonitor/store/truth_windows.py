@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, select
 
-from flask_mlmonitor.stats.truth import TruthLayout, TruthSums
+from flask_mlmonitor.stats.performance.truth import TruthLayout, TruthSums
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import BINARY, Readable
 from flask_mlmonitor.store.horizons import HORIZON

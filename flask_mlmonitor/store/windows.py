@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, TextClause, select, text
 
 from flask_mlmonitor.clock import Clock, now
-from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.rollup import BLOCKS, Rollup
+from flask_mlmonitor.stats.cells.binning import Binning
+from flask_mlmonitor.stats.cells.rollup import BLOCKS, Rollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import BINARY, Readable
 from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE, ceil, finest, floor
@@ -71,7 +71,7 @@ def read_windows(
     windows say what they hold.
 
     :param bounds: whole minutes in seconds since the epoch, at least two, ascending.
-    :param blocks: which of :data:`~flask_mlmonitor.stats.rollup.BLOCKS` to read.
+    :param blocks: which of :data:`~flask_mlmonitor.stats.cells.rollup.BLOCKS` to read.
     :raises ValueError: for other bounds, or if a window vanished because its bounds moved.
     :raises StoreUnavailable: when the store does not answer.
     """

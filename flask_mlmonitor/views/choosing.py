@@ -7,7 +7,7 @@ from flask_mlmonitor._app import AppState
 from flask_mlmonitor._evaluations import subjects_of
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import as_datetime
-from flask_mlmonitor.stats.evaluation import Evaluation, longest
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, longest
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.results import first_end, read_latest, read_latest_measured
 

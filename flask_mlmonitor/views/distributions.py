@@ -9,9 +9,9 @@ import msgspec
 
 from flask_mlmonitor.background.counted import Counted
 from flask_mlmonitor.clock import Clock, now
-from flask_mlmonitor.stats.binning import FeatureBins
-from flask_mlmonitor.stats.counts import FeatureCounts
-from flask_mlmonitor.stats.judging import WindowCounts
+from flask_mlmonitor.stats.cells.binning import FeatureBins
+from flask_mlmonitor.stats.cells.counts import FeatureCounts
+from flask_mlmonitor.stats.verdicts.judging import WindowCounts
 from flask_mlmonitor.store.levels import finest
 from flask_mlmonitor.views.choosing import Chosen
 

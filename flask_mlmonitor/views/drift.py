@@ -7,11 +7,11 @@ import msgspec
 
 from flask_mlmonitor._app import AppState
 from flask_mlmonitor.background.counted import Counted
-from flask_mlmonitor.stats.baseline import Baseline
-from flask_mlmonitor.stats.comparing import FeatureDrift
-from flask_mlmonitor.stats.concept import ConceptDrift
-from flask_mlmonitor.stats.counts import FeatureCounts
-from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation, Verdict
+from flask_mlmonitor.stats.baselines.baseline import Baseline
+from flask_mlmonitor.stats.cells.counts import FeatureCounts
+from flask_mlmonitor.stats.drift.comparing import FeatureDrift
+from flask_mlmonitor.stats.performance.concept import ConceptDrift
+from flask_mlmonitor.stats.verdicts.evaluation import PREDICTION, Evaluation, Verdict
 from flask_mlmonitor.views.choosing import Chosen
 from flask_mlmonitor.views.distributions import Distribution, read_counts
 

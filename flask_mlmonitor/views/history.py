@@ -8,7 +8,7 @@ from typing import Final, Self
 import msgspec
 
 from flask_mlmonitor._app import AppState
-from flask_mlmonitor.stats.evaluation import Evaluation, Severity
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, Severity
 from flask_mlmonitor.store.results import WindowKey, read_history
 from flask_mlmonitor.views.choosing import Chosen
 from flask_mlmonitor.views.live import Traffic, read_minutes

@@ -11,8 +11,8 @@ from flask_mlmonitor._app import AppState
 from flask_mlmonitor._evaluations import subjects_of
 from flask_mlmonitor.alerts.alert import Alert
 from flask_mlmonitor.background.subjects import Subject
-from flask_mlmonitor.stats.baseline import Baseline
-from flask_mlmonitor.stats.evaluation import Evaluation, Severity, longest, worst
+from flask_mlmonitor.stats.baselines.baseline import Baseline
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, Severity, longest, worst
 from flask_mlmonitor.store.alerting import read_alerts
 from flask_mlmonitor.store.results import read_latest, read_latest_measured
 from flask_mlmonitor.views.choosing import headline, subject_of

@@ -7,11 +7,11 @@ from typing import Self
 import msgspec
 
 from flask_mlmonitor.background.subjects import Subject
-from flask_mlmonitor.stats.comparing import FeatureDrift
-from flask_mlmonitor.stats.concept import ConceptDrift
-from flask_mlmonitor.stats.evaluation import Evaluation, Harm
-from flask_mlmonitor.stats.figures import ClassFigures
-from flask_mlmonitor.stats.harm import Limit, measured_limits
+from flask_mlmonitor.stats.drift.comparing import FeatureDrift
+from flask_mlmonitor.stats.measures.figures import ClassFigures
+from flask_mlmonitor.stats.performance.concept import ConceptDrift
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, Harm
+from flask_mlmonitor.stats.verdicts.harm import Limit, measured_limits
 from flask_mlmonitor.views.choosing import Chosen
 
 

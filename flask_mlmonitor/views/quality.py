@@ -5,8 +5,8 @@ from datetime import datetime
 
 import msgspec
 
-from flask_mlmonitor.stats.evaluation import Flaw
-from flask_mlmonitor.stats.quality import FeatureQuality
+from flask_mlmonitor.stats.cells.quality import FeatureQuality
+from flask_mlmonitor.stats.verdicts.evaluation import Flaw
 from flask_mlmonitor.views.choosing import Chosen
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from flask_mlmonitor.config import Settings
-from flask_mlmonitor.stats.evaluation import PREDICTION
+from flask_mlmonitor.stats.verdicts.evaluation import PREDICTION
 from flask_mlmonitor.views.alerts import Happening
 from flask_mlmonitor.views.drift import Drift, Feature
 from flask_mlmonitor.views.history import Point

@@ -7,7 +7,7 @@ from flask_mlmonitor.alerts.levels import Level
 from flask_mlmonitor.alerts.reading import Reading
 from flask_mlmonitor.clock import as_datetime
 from flask_mlmonitor.config import Settings
-from flask_mlmonitor.stats.limits import Limits
+from flask_mlmonitor.stats.verdicts.limits import Limits
 
 NOON = 1_772_452_800.0
 MODEL, VERSION = "fraud", "2"

@@ -10,10 +10,10 @@ from flask_mlmonitor.alerts.alert import Notification
 from flask_mlmonitor.alerts.deciding import Memory, decide
 from flask_mlmonitor.alerts.evaluated import window_readings
 from flask_mlmonitor.clock import as_datetime
-from flask_mlmonitor.stats.binning import FeatureBins
-from flask_mlmonitor.stats.comparing import FeatureDrift, compare, level_of
-from flask_mlmonitor.stats.counts import FeatureCounts
-from flask_mlmonitor.stats.evaluation import Evaluation, Verdict
+from flask_mlmonitor.stats.cells.binning import FeatureBins
+from flask_mlmonitor.stats.cells.counts import FeatureCounts
+from flask_mlmonitor.stats.drift.comparing import FeatureDrift, compare, level_of
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, Verdict
 from tests.alerts.making import MODEL, NOON, VERSION, limits, settings
 
 SETTINGS: Final = settings()

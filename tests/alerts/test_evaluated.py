@@ -6,12 +6,12 @@ import pytest
 
 from flask_mlmonitor.alerts.evaluated import window_readings
 from flask_mlmonitor.alerts.reading import Reading
-from flask_mlmonitor.stats.comparing import FeatureDrift, compare
-from flask_mlmonitor.stats.concept import ConceptDrift
-from flask_mlmonitor.stats.counts import FeatureCounts
-from flask_mlmonitor.stats.evaluation import PREDICTION, Evaluation, Flaw
-from flask_mlmonitor.stats.harm import find_harm, measured_limits
-from flask_mlmonitor.stats.quality import FeatureQuality
+from flask_mlmonitor.stats.cells.counts import FeatureCounts
+from flask_mlmonitor.stats.cells.quality import FeatureQuality
+from flask_mlmonitor.stats.drift.comparing import FeatureDrift, compare
+from flask_mlmonitor.stats.performance.concept import ConceptDrift
+from flask_mlmonitor.stats.verdicts.evaluation import PREDICTION, Evaluation, Flaw
+from flask_mlmonitor.stats.verdicts.harm import find_harm, measured_limits
 from tests.alerts.making import NOON, limits, settings
 from tests.alerts.windows import PLANS, drift, window
 

@@ -8,8 +8,8 @@ from flask_mlmonitor.alerts.live import LEAST, live_readings, live_since, span_o
 from flask_mlmonitor.alerts.reading import Reading, Subject
 from flask_mlmonitor.alerts.requests import Requests
 from flask_mlmonitor.records import STATUSES, Row, Served
-from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.binning import Binning
+from flask_mlmonitor.stats.cells.rollup import Rollup
 from tests.alerts.making import MODEL, NOON, VERSION, settings
 
 BOUNDS = (0.1, 0.5, 1.0, 2.0, 5.0)

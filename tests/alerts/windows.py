@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from flask_mlmonitor.clock import as_datetime
-from flask_mlmonitor.stats.binning import FeatureBins
-from flask_mlmonitor.stats.comparing import FeatureDrift, compare
-from flask_mlmonitor.stats.counts import FeatureCounts
-from flask_mlmonitor.stats.evaluation import Evaluation, Verdict
+from flask_mlmonitor.stats.cells.binning import FeatureBins
+from flask_mlmonitor.stats.cells.counts import FeatureCounts
+from flask_mlmonitor.stats.drift.comparing import FeatureDrift, compare
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, Verdict
 from tests.alerts.making import MODEL, NOON, VERSION
 
 PLANS = FeatureBins("plan", "categorical", categories=("a", "b"))

@@ -13,7 +13,7 @@ from flask_mlmonitor.counters.slots import Slot
 from flask_mlmonitor.journal.spool import Spool
 from flask_mlmonitor.journal.writer import Journal
 from flask_mlmonitor.records import STATUSES, Row, Schema, Served
-from flask_mlmonitor.stats.binning import Binning, FeatureBins
+from flask_mlmonitor.stats.cells.binning import Binning, FeatureBins
 from flask_mlmonitor.store.truth import Matched
 from flask_mlmonitor.store.urls import open_store
 from tests.ledgers import Ledger, read_ledger

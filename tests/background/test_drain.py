@@ -14,7 +14,7 @@ from flask_mlmonitor.background.drain import FORGET_SECONDS, Drain
 from flask_mlmonitor.journal.spool import Segment
 from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, STATUSES, Row, Served
 from flask_mlmonitor.request.payloads import EXTERNAL_ID
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.rollup import Rollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.reading import ModelTotals, read_predictions, read_totals
 from flask_mlmonitor.store.recording import read_offsets

@@ -15,8 +15,8 @@ from flask_mlmonitor._parsers import windows
 from flask_mlmonitor.background.evaluator import evaluate
 from flask_mlmonitor.background.subjects import Subject, step_of
 from flask_mlmonitor.records import Gap, Row, Served
-from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.rollup import Rollup
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.recording import Batch, RollupKey, Span, apply
 from flask_mlmonitor.store.results import add_evaluations

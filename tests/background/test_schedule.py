@@ -18,7 +18,7 @@ from flask_mlmonitor.background.child import Job, evaluate_in_child
 from flask_mlmonitor.background.schedule import LONGEST_WAIT, Schedule
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.exceptions import EvaluationFailed
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.results import read_last_run, read_latest
 from flask_mlmonitor.store.urls import open_store

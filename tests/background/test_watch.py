@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from flask_mlmonitor.exceptions import StoreError
-from flask_mlmonitor.stats.evaluation import Flaw
-from flask_mlmonitor.stats.quality import FeatureQuality
+from flask_mlmonitor.stats.cells.quality import FeatureQuality
+from flask_mlmonitor.stats.verdicts.evaluation import Flaw
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.leases import BREAK_SECONDS
 from flask_mlmonitor.store.outbox import Result, claim, finish

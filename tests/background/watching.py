@@ -19,9 +19,9 @@ from flask_mlmonitor.channels.delivery import Delivery
 from flask_mlmonitor.channels.outcome import Outcome
 from flask_mlmonitor.clock import as_datetime
 from flask_mlmonitor.records import STATUSES, Gap, Row, Served
-from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.evaluation import Evaluation
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.binning import Binning
+from flask_mlmonitor.stats.cells.rollup import Rollup
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store.alerting import Post, read_alerts
 from flask_mlmonitor.store.levels import MINUTE, floor
 from flask_mlmonitor.store.outbox import add_messages

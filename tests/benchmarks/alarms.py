@@ -22,9 +22,9 @@ import pandas as pd
 from scipy import stats
 
 from flask_mlmonitor import Baseline
-from flask_mlmonitor.stats.comparing import level_of
-from flask_mlmonitor.stats.drift import chi_square, psi
-from flask_mlmonitor.stats.features import FeatureBaseline
+from flask_mlmonitor.stats.baselines.features import FeatureBaseline
+from flask_mlmonitor.stats.drift.comparing import level_of
+from flask_mlmonitor.stats.drift.distances import chi_square, psi
 from tests.benchmarks.measuring import machine, print_table
 
 Shares = npt.NDArray[np.float64]

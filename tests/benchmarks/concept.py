@@ -22,12 +22,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from flask_mlmonitor import Baseline
-from flask_mlmonitor.stats.comparing import level_of
-from flask_mlmonitor.stats.concept import ConceptDrift, judge_concept
-from flask_mlmonitor.stats.estimates import Calibration, estimate
-from flask_mlmonitor.stats.measuring import measure
-from flask_mlmonitor.stats.scores import Scores
-from flask_mlmonitor.stats.truth import TruthLayout, TruthRow, TruthSums
+from flask_mlmonitor.stats.cells.scores import Scores
+from flask_mlmonitor.stats.drift.comparing import level_of
+from flask_mlmonitor.stats.performance.concept import ConceptDrift, judge_concept
+from flask_mlmonitor.stats.performance.estimates import Calibration, estimate
+from flask_mlmonitor.stats.performance.measuring import measure
+from flask_mlmonitor.stats.performance.truth import TruthLayout, TruthRow, TruthSums
 from tests.benchmarks.measuring import cpu_of, machine, print_table
 
 Array = npt.NDArray[Any]

@@ -30,7 +30,7 @@ from flask_mlmonitor.counters.slots import Slot
 from flask_mlmonitor.journal.frames import decode_frames, encode
 from flask_mlmonitor.metrics import render, take_snapshot
 from flask_mlmonitor.records import ERROR_TYPES, FALLBACK_REASONS, STATUSES, Served
-from flask_mlmonitor.stats.operations import count_operations
+from flask_mlmonitor.stats.cells.operations import count_operations
 from tests.benchmarks.journal import served
 from tests.benchmarks.measuring import cpu_of, interleaved, machine, print_table
 

@@ -35,9 +35,9 @@ from example_service.data import between, read_flights, rows
 from example_service.model import LATE, NUMBERS
 from example_service.training import fit
 from flask_mlmonitor import Baseline
-from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.estimates import Calibration, estimate
-from flask_mlmonitor.stats.scores import Scores, score_places
+from flask_mlmonitor.stats.cells.binning import Binning
+from flask_mlmonitor.stats.cells.scores import Scores, score_places
+from flask_mlmonitor.stats.performance.estimates import Calibration, estimate
 from tests.benchmarks.detectors import ALONE, PROGRAMS, made
 from tests.benchmarks.measuring import machine, print_table
 

@@ -32,8 +32,8 @@ from flask_mlmonitor.background.evaluator import evaluate
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import as_datetime, now
 from flask_mlmonitor.records import Schema
-from flask_mlmonitor.stats.features import FeatureBaseline
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.baselines.features import FeatureBaseline
+from flask_mlmonitor.stats.cells.rollup import Rollup
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE, floor
 from flask_mlmonitor.store.urls import open_store

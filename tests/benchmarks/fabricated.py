@@ -9,8 +9,8 @@ import numpy as np
 from sqlalchemy import func, insert, select
 
 from flask_mlmonitor.records import Row, Served
-from flask_mlmonitor.stats.binning import Binning, FeatureBins
-from flask_mlmonitor.stats.rollup import BLOCKS, PackedRollup, Rollup
+from flask_mlmonitor.stats.cells.binning import Binning, FeatureBins
+from flask_mlmonitor.stats.cells.rollup import BLOCKS, PackedRollup, Rollup
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE

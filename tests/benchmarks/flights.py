@@ -21,9 +21,9 @@ from flask_mlmonitor import Baseline, Evaluation
 from flask_mlmonitor._parsers import windows
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.records import Row, Served
-from flask_mlmonitor.stats.evaluation import SEVERITIES
-from flask_mlmonitor.stats.judging import Span, WindowCounts
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.rollup import Rollup
+from flask_mlmonitor.stats.verdicts.evaluation import SEVERITIES
+from flask_mlmonitor.stats.verdicts.judging import Span, WindowCounts
 from tests.benchmarks.measuring import machine, print_table
 from tests.limits import LIMITS
 

@@ -23,7 +23,7 @@ from flask_mlmonitor.background.evaluator import Findings, evaluate, keep, run
 from flask_mlmonitor.background.subjects import Subject
 from flask_mlmonitor.clock import now
 from flask_mlmonitor.metrics.results import samples_of
-from flask_mlmonitor.stats.truth import TruthRow, TruthSums
+from flask_mlmonitor.stats.performance.truth import TruthRow, TruthSums
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import DAY, HOUR, MINUTE, floor

@@ -13,9 +13,9 @@ import pandas as pd
 from sklearn import metrics
 
 from flask_mlmonitor import Baseline
-from flask_mlmonitor.stats.columns import Floats
-from flask_mlmonitor.stats.measuring import measure
-from flask_mlmonitor.stats.truth import TruthLayout, TruthRow, TruthSums
+from flask_mlmonitor.stats.cells.columns import Floats
+from flask_mlmonitor.stats.performance.measuring import measure
+from flask_mlmonitor.stats.performance.truth import TruthLayout, TruthRow, TruthSums
 from tests.benchmarks.measuring import cpu_of, machine, print_table
 
 SEED: Final = 20261126

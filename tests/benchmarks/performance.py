@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from sqlalchemy import insert
 
-from flask_mlmonitor.stats.truth import TruthLayout, TruthRow, TruthSums
+from flask_mlmonitor.stats.performance.truth import TruthLayout, TruthRow, TruthSums
 from flask_mlmonitor.store import tables, truth
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.dialects import insert_new

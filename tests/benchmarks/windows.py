@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from sqlalchemy import insert
 
-from flask_mlmonitor.stats.rollup import BLOCKS
+from flask_mlmonitor.stats.cells.rollup import BLOCKS
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.compaction import find_fresh
 from flask_mlmonitor.store.database import Database

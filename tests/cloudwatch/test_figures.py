@@ -13,8 +13,8 @@ from flask_mlmonitor.cloudwatch.figures import (
     request_figures,
 )
 from flask_mlmonitor.records import STATUSES, Row, Served
-from flask_mlmonitor.stats.binning import Binning
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.binning import Binning
+from flask_mlmonitor.stats.cells.rollup import Rollup
 from tests.alerts.making import MODEL, NOON, VERSION
 from tests.alerts.windows import drift, window
 

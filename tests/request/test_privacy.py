@@ -21,7 +21,7 @@ from flask_mlmonitor.journal.frames import carried, decode_frames, encode
 from flask_mlmonitor.records import Row, Served
 from flask_mlmonitor.request.payloads import Order
 from flask_mlmonitor.request.privacy import Privacy, hash_of
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.rollup import Rollup
 from tests.ledgers import add_rollups
 
 if TYPE_CHECKING:

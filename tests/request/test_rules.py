@@ -12,7 +12,7 @@ from flask_mlmonitor import Baseline
 from flask_mlmonitor.records import RULES
 from flask_mlmonitor.request.payloads import Fields
 from flask_mlmonitor.request.validation import Validator, broken_rule
-from flask_mlmonitor.stats.binning import FeatureBins
+from flask_mlmonitor.stats.cells.binning import FeatureBins
 
 if TYPE_CHECKING:
     from tests.conftest import Serve

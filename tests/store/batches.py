@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_mlmonitor.records import Gap, Row, Served
-from flask_mlmonitor.stats.binning import Binning, FeatureBins
-from flask_mlmonitor.stats.rollup import Rollup
+from flask_mlmonitor.stats.cells.binning import Binning, FeatureBins
+from flask_mlmonitor.stats.cells.rollup import Rollup
 from flask_mlmonitor.store.levels import MINUTE, floor
 from flask_mlmonitor.store.recording import Batch, RollupKey
 

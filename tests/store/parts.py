@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from itertools import count
 
 from flask_mlmonitor.records import Row, Served
-from flask_mlmonitor.stats.binning import Binning, FeatureBins
-from flask_mlmonitor.stats.rollup import BLOCKS, PackedRollup, Rollup
+from flask_mlmonitor.stats.cells.binning import Binning, FeatureBins
+from flask_mlmonitor.stats.cells.rollup import BLOCKS, PackedRollup, Rollup
 from flask_mlmonitor.store.compaction import find_fresh, find_late
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.pruning import worn_out

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from flask_mlmonitor.stats.evaluation import Evaluation, Verdict
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, Verdict
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.due import Revision, find_due, make_due, read_due, revise
 from flask_mlmonitor.store.levels import HOUR

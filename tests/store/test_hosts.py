@@ -9,7 +9,7 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from flask_mlmonitor.stats.truth import TruthLayout
+from flask_mlmonitor.stats.performance.truth import TruthLayout
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.reading import ModelTotals, count_pending, read_totals
 from flask_mlmonitor.store.recording import Batch, Span, apply

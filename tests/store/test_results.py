@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from flask_mlmonitor.records import Gap
-from flask_mlmonitor.stats.comparing import FeatureDrift
-from flask_mlmonitor.stats.drift import psi
-from flask_mlmonitor.stats.evaluation import Evaluation, Verdict
-from flask_mlmonitor.stats.quality import FeatureQuality
+from flask_mlmonitor.stats.cells.quality import FeatureQuality
+from flask_mlmonitor.stats.drift.comparing import FeatureDrift
+from flask_mlmonitor.stats.drift.distances import psi
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation, Verdict
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.recording import Span, apply

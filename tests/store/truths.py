@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, select
 
-from flask_mlmonitor.stats.truth import TruthLayout, TruthRow, TruthSums
+from flask_mlmonitor.stats.performance.truth import TruthLayout, TruthRow, TruthSums
 from flask_mlmonitor.store import tables
 from flask_mlmonitor.store.database import Database
 from flask_mlmonitor.store.levels import HOUR, floor

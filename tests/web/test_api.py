@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flask_mlmonitor.stats.evaluation import Evaluation
+from flask_mlmonitor.stats.verdicts.evaluation import Evaluation
 from flask_mlmonitor.store.results import read_latest
 from tests.web.shop import BEARER, HOURS, MARKUP
 

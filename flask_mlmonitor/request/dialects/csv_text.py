@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any, Final
 
 from flask_mlmonitor.request.dialects.rows import Payload, RawRow, Unreadable, names_of
-from flask_mlmonitor.stats.binning import FeatureBins
+from flask_mlmonitor.stats.cells.binning import FeatureBins
 
 MIMETYPES: Final = frozenset(("text/csv", "application/csv"))
 

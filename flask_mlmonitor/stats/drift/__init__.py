@@ -1,0 +1,1 @@
+"""How far the counts of a window are from the baseline's."""

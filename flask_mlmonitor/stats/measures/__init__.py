@@ -1,0 +1,1 @@
+"""Sums over predictions and their ground truth, and the figures that follow from them."""
