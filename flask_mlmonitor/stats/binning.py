@@ -23,6 +23,9 @@ from flask_mlmonitor.stats.labels import ABSENT, Cell, label, number, spellings,
 
 Kind = Literal["numeric", "categorical", "boolean"]
 
+ROUNDING: Final = 1e-6
+"""How far, relatively, a number may be from one of few known values and still be it."""
+
 _LARGEST: Final = sys.float_info.max
 
 
@@ -35,9 +38,12 @@ def _cuts(points: Sequence[float]) -> set[float]:
     return {*points, *(_after(low) for low, high in pairwise(points) if low == high)}
 
 
-def _midpoint(low: float, high: float) -> float:
-    middle = low / 2 + high / 2
-    return middle if middle > low else high
+def _gap(low: float, high: float) -> set[float]:
+    """Return the ends of what lies between two values and is not one of them, rounded."""
+    room = high / 4 - low / 4
+    start = low + min(ROUNDING * abs(low), room)
+    end = high - min(ROUNDING * abs(high), room)
+    return {_after(start), end}
 
 
 class FeatureBins(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
@@ -45,7 +51,8 @@ class FeatureBins(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
 
     :param quantiles: continuous numbers: the ``2 * bins - 1`` inner quantiles of the baseline,
         ascending, equal ones repeated; every second one separates the bins of the PSI.
-    :param values: few-valued numbers: the values themselves, ascending; each has a group.
+    :param values: few-valued numbers: the values themselves, ascending; each has a group, and so
+        has what lies between two of them.
     :param low: the smallest finite value of the baseline, ``None`` if it had none.
     :param high: the largest.
     :param mean: of the finite values.
@@ -114,8 +121,8 @@ class FeatureBins(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def _group_edges(self) -> set[float]:
         if self.span is None or not self.values:
             return _cuts(self.quantiles[1::2])
-        middles = {_midpoint(low, high) for low, high in pairwise(self.values)}
-        return {self.span[0], *middles, _after(self.span[1])}
+        gaps = (_gap(low, high) for low, high in pairwise(self.values))
+        return {self.span[0], _after(self.span[1])}.union(*gaps)
 
     @cached_property
     def value_cells(self) -> int:
@@ -227,7 +234,7 @@ class Binning(
     dict=True,
     eq=False,
     tag_field="version",
-    tag=1,
+    tag=2,
 ):
     """The cells of one model's features, predictions and latencies; counts of equal ones add.
 
@@ -262,7 +269,7 @@ class Binning(
         try:
             return msgspec.msgpack.decode(data, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"no binning of version 1: {error}") from error
+            raise ValueError(f"no binning of version 2: {error}") from error
 
     @cached_property
     def id(self) -> str:

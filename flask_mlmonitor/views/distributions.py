@@ -1,8 +1,9 @@
 """What a feature was in the baseline and is now, bin by bin."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 
@@ -14,9 +15,11 @@ from flask_mlmonitor.stats.judging import WindowCounts
 from flask_mlmonitor.store.levels import finest
 from flask_mlmonitor.views.choosing import Chosen
 
+_BETWEEN: Final = "between "
+
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows per bin, as the PSI compares them.
+    """Rows per bin, as the PSI compares them; without what nothing lies in between few values.
 
     :param bins: what each bin holds; the last two are of the missing and the invalid values.
     :param baseline: rows of the training data.
@@ -31,7 +34,13 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, expected: FeatureCounts, observed: FeatureCounts) -> Self:
         """Return two counts over the same cells, side by side."""
         names = (*bin_names(expected.bins), "missing", "invalid")
-        return cls(bins=names, baseline=expected.groups, now=observed.groups)
+        shown = [
+            one
+            for one in zip(names, expected.groups, observed.groups, strict=True)
+            if any(one[1:]) or not one[0].startswith(_BETWEEN)
+        ]
+        bins, baseline, now = zip(*shown, strict=True)
+        return cls(bins=bins, baseline=baseline, now=now)
 
 
 def bin_names(bins: FeatureBins) -> tuple[str, ...]:
@@ -40,18 +49,27 @@ def bin_names(bins: FeatureBins) -> tuple[str, ...]:
     >>> bin_names(FeatureBins("age", "numeric", quantiles=(20.0, 30.0, 40.0, 50.0, 60.0)))
     ('below 30', '30 to 50', 'from 50')
     >>> bin_names(FeatureBins("seats", "numeric", values=(2.0, 5.0), low=2.0, high=5.0))
-    ('below 2', '2', '5', 'above 5')
+    ('below 2', '2', 'between 2 and 5', '5', 'above 5')
     """
     if bins.kind != "numeric":
         return (*bins.categories, "other", "unseen")
     if bins.values:
-        values = _texts(bins.values)
-        return (f"below {values[0]}", *values, f"above {values[-1]}")
+        return tuple(_names_of_values(bins))
     ends = _texts([bins.edges[cells.start - 1] for cells in bins.groups[1:]])
     if not ends:
         return ("any",)
     inner = (f"{low} to {high}" for low, high in pairwise(ends))
     return (f"below {ends[0]}", *inner, f"from {ends[-1]}")
+
+
+def _names_of_values(bins: FeatureBins) -> Iterator[str]:
+    texts = _texts(bins.values)
+    yield f"below {texts[0]}"
+    for cells in bins.groups[1:-1]:
+        place = bisect_left(bins.values, bins.edges[cells.start - 1])
+        known = place < len(texts) and bins.values[place] < bins.edges[cells.stop - 1]
+        yield texts[place] if known else f"{_BETWEEN}{texts[place - 1]} and {texts[place]}"
+    yield f"above {texts[-1]}"
 
 
 def _texts(numbers: Sequence[float]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from flask_mlmonitor import Baseline, ConfigError
 from flask_mlmonitor.records import Row, Served
@@ -145,6 +146,23 @@ def test_few_values_are_compared_one_by_one() -> None:
 
     assert found.kind == "numeric"
     assert found.status == "significant"
+
+
+def test_what_lies_between_few_values_is_seen() -> None:
+    """It is none of them, like a category that nobody knew; what a float32 was rounded to is."""
+    before = RNG.choice(np.array([0.1, 0.7, 10.0], np.float32), 2000)
+
+    assert drift(before, RNG.choice([0.1, 0.7, 10.0], 2000)).status == "stable"
+    assert drift(before, RNG.choice([0.2, 0.6, 9.0], 2000)).status == "significant"
+
+
+@pytest.mark.parametrize("values", [[0, 1], [1, 2, 3, 4, 5], [0, 1, 2, 50], [-3.5, 0.25]])
+def test_wasserstein_of_few_values_is_that_of_scipy(values: list[float]) -> None:
+    """In standard deviations of the training data."""
+    before, after = RNG.choice(values, 2000), RNG.choice(values[:2], 1000)
+    distance = stats.wasserstein_distance(before, after) / before.std(ddof=1)
+
+    assert drift(before, after).wasserstein.score == pytest.approx(distance, rel=1e-5)
 
 
 def test_a_large_budget_says_more() -> None:
