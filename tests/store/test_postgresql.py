@@ -142,7 +142,7 @@ def test_a_row_that_no_table_can_hold_blames_itself(postgresql: Database, name: 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long."""
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
-    monkeypatch.setattr(module, "patience", lambda: 0.3)
+    monkeypatch.setattr(module, "patience", lambda: 1.5)
 
 
 @pytest.fixture
