@@ -40,6 +40,7 @@ class SQLite(Database):
         self._lock_path = self.path.with_name(self.path.name + ".lock")
         self._threads = threading.Lock()
         self._meeting = threading.Lock()
+        self._opening = threading.Lock()
         self._fd = -1
         self._folder_fd = -1
         self._existed = False
@@ -53,7 +54,8 @@ class SQLite(Database):
     def writing(self) -> Iterator[Connection]:
         """Open a write transaction, when it is this one's turn."""
         with self._writes.spared(), self._translated(), self._turn():
-            self._follow()
+            with self._opening:
+                self._follow()
             if self._writer is None:
                 self._writer = self._open()
             with self._writer.begin() as connection:
@@ -63,10 +65,12 @@ class SQLite(Database):
     def reading(self) -> Iterator[Connection]:
         """Open a read transaction; it waits for no writer."""
         with self._reads.spared(), self._translated():
-            self._follow()
-            if self._reader is None:
-                self._reader = self._open_reader()
-            with self._reader.begin() as connection:
+            with self._opening:
+                self._follow()
+                if self._reader is None:
+                    self._reader = self._open_reader()
+                reader = self._reader
+            with reader.begin() as connection:
                 yield connection
 
     def exists(self) -> bool:
@@ -91,7 +95,8 @@ class SQLite(Database):
             with suppress(OSError):  # there is none, or the parent was about to close it
                 os.close(fd)
         self._fd = self._folder_fd = -1
-        self._threads, self._meeting = threading.Lock(), threading.Lock()
+        self._threads = threading.Lock()
+        self._meeting, self._opening = threading.Lock(), threading.Lock()
         self._writer = self._reader = None
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,16 +34,20 @@ def make_live(make_service: "MakeService", production: dict[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def no_descriptors() -> Iterator[None]:
-    """Let this process open no more files."""
+def no_descriptors() -> Iterator[Callable[[], None]]:
+    """Let this process open no more files; what is called takes those that were given back."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 256), hard))
     taken = []
-    try:
+
+    def take() -> None:
         with contextlib.suppress(OSError):
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY))
-        yield
+
+    try:
+        take()
+        yield take
     finally:
         for fd in taken:
             os.close(fd)
@@ -66,13 +70,15 @@ def test_a_process_without_descriptors(make_live: Any) -> None:
         ids = ask(service)
         service.wait_for(lambda: len(stored(service)) == 3)
         before = len(os.listdir("/proc/self/fd"))
-        with no_descriptors():
+        with no_descriptors() as take:
             ids += ask(service)
-            metrics, health = (
-                service.client.get("/metrics"),
-                service.client.get("/mlmonitor/health"),
-            )
-            assert (metrics.status_code, health.status_code) == (503, 503)
+
+            def refused() -> bool:
+                take()
+                paths = "/metrics", "/mlmonitor/health"
+                return [service.client.get(path).status_code for path in paths] == [503] * 2
+
+            service.wait_for(refused)
             service.wait_for(lambda: service.runtime.loop.trouble is not None)
             ids += ask(service)
         service.wait_for(lambda: len(stored(service)) == len(ids))

@@ -5,9 +5,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import insert, select
 
@@ -214,6 +216,23 @@ def test_a_reader_before_the_writer_keeps_its_locks(sqlite: Database, path: Path
         assert elsewhere.execute("SELECT count(*) FROM schema_version").fetchone() == (4,)
     elsewhere.close()
     mine.close()
+
+
+def test_threads_that_read_first_share_a_connection_pool(sqlite: Database, path: Path) -> None:
+    """Of the pools that each would make, all but one would stay open behind the store's back."""
+    note(sqlite, 1)
+    sqlite.close()
+    together = threading.Barrier(8)
+
+    def read() -> int:
+        together.wait()
+        return notes(sqlite)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert [one.result() for one in [pool.submit(read) for _ in range(8)]] == [1] * 8
+    sqlite.close()
+    opened = [file.path for file in psutil.Process().open_files()]
+    assert [name for name in opened if name.startswith(str(path))] == []
 
 
 def test_a_file_that_was_deleted_or_replaced_is_let_go(sqlite: Database, path: Path) -> None:
