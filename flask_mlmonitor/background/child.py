@@ -4,6 +4,7 @@ It imports what takes a second and a hundred megabytes, which no process that an
 should; it runs at low priority, and its memory goes with it.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,10 @@ _CODE: Final = (
 
 Its imports are most of its work, so that it makes way before them.
 """
+_ONE_THREAD: Final = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
+"""More would not hasten arrays as small as these, and take their cores from requests."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -51,6 +56,7 @@ def evaluate_in_child(job: Job) -> Findings:
         done = subprocess.run(
             command,
             input=told,
+            env=os.environ | _ONE_THREAD,
             capture_output=True,
             timeout=LONGEST_SECONDS,
             check=False,
