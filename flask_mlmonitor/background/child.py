@@ -4,7 +4,6 @@ It imports what takes a second and a hundred megabytes, which no process that an
 should; it runs at low priority, and its memory goes with it.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,18 +19,17 @@ from flask_mlmonitor.store.urls import open_store
 LONGEST_SECONDS: Final = 300.0
 NICE: Final = 10
 
+_ONE_THREAD: Final = "OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1', MKL_NUM_THREADS='1'"
+"""More would not hasten arrays as small as these, and take their cores from requests."""
+
 _CODE: Final = (
-    f"import os, sys; os.nice({NICE}); sys.path[:] = sys.argv[1:]; import {__name__} as it; "
-    "it.work()"
+    f"import os, sys; os.nice({NICE}); os.environ.update({_ONE_THREAD}); "
+    f"sys.path[:] = sys.argv[1:]; import {__name__} as it; it.work()"
 )
 """The child finds the packages where its parent did, however that came to know them.
 
 Its imports are most of its work, so that it makes way before them.
 """
-_ONE_THREAD: Final = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)
-"""More would not hasten arrays as small as these, and take their cores from requests."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -56,7 +54,6 @@ def evaluate_in_child(job: Job) -> Findings:
         done = subprocess.run(
             command,
             input=told,
-            env=os.environ | _ONE_THREAD,
             capture_output=True,
             timeout=LONGEST_SECONDS,
             check=False,

@@ -15,6 +15,7 @@ Check = Callable[[Case], Iterator[Finding]]
 ANYWHERE: Final[tuple[Check, ...]] = (
     configuration.metrics_path,
     models.models,
+    models.views,
     models.baselines,
 )
 """The checks that make sense in a test, too."""

@@ -7,6 +7,7 @@ from flask_mlmonitor._app import load_baseline
 from flask_mlmonitor.doctor.case import Case
 from flask_mlmonitor.doctor.findings import Finding
 from flask_mlmonitor.exceptions import BaselineError
+from flask_mlmonitor.request.prediction import ORDER, bypassed_views
 
 OLD_DAYS: Final = 365
 
@@ -16,6 +17,13 @@ def models(case: Case) -> Iterator[Finding]:
     if not case.state.declarations():
         remedy = "Put @monitor.prediction(...) under a route, or call monitor.register(...)."
         yield Finding("warning", "no model is declared, so nothing is monitored", remedy)
+
+
+def views(case: Case) -> Iterator[Finding]:
+    """Views whose decorator stands above their route."""
+    for view in bypassed_views(case.app):
+        problem = f"the app's view {view!r} is decorated and yet not monitored"
+        yield Finding("error", problem, ORDER)
 
 
 def baselines(case: Case) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from flask_mlmonitor.extension.by_hand import ByHand
 from flask_mlmonitor.extension.commands import NAME, Commands
 from flask_mlmonitor.extension.decorators import Decorators
 from flask_mlmonitor.request.boundary import Boundary
-from flask_mlmonitor.request.prediction import endpoints_of, prepare
+from flask_mlmonitor.request.prediction import endpoints_of, prepare, warn_of_bypassed
 from flask_mlmonitor.request.privacy import warn_of_unknown
 from flask_mlmonitor.request.route import route_of
 from flask_mlmonitor.web.blueprint import add_routes, warn_of_clash
@@ -103,6 +103,7 @@ def _open(state: AppState) -> None:
         return
     with runtime.faults.guard("request"):
         warn_of_clash(state)
+        warn_of_bypassed(state)
         warn_of_unknown(state)
         # Made now, so that every counter exists at 0 before there is anything to count.
         TruthCounters(runtime.slot, UNKNOWN)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from inspect import iscoroutinefunction
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
@@ -17,6 +18,9 @@ from flask_mlmonitor.request.route import route_of
 
 MARK: Final = "_mlmonitor_endpoint"
 """The attribute by which an app's views show that they are monitored."""
+_DECORATED: Final = "_mlmonitor_decorated"
+"""The attribute by which a function shows that there is a monitored view of it."""
+ORDER: Final = "Put @app.post(...) above @monitor.prediction(...), not below it."
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -53,6 +57,8 @@ def monitor_view(endpoint: Endpoint, view: Callable[P, R]) -> Monitored[P, R]:
 
     monitored.fallback = fallback  # type: ignore[attr-defined]
     setattr(monitored, MARK, endpoint)
+    with suppress(AttributeError):  # a method takes none
+        setattr(view, _DECORATED, endpoint)
     return monitored  # type: ignore[return-value]
 
 
@@ -122,6 +128,25 @@ def endpoints_of(app: Flask | None) -> Iterator[Endpoint]:
                 if isinstance(endpoint, Endpoint):
                     yield endpoint
                 function = getattr(function, "__wrapped__", None)
+
+
+def bypassed_views(app: Flask | None) -> list[str]:
+    """Return the app's views that answer by themselves, although there are monitored ones of them.
+
+    So it is when the decorator stands above the route: Flask was given the function below it.
+    """
+    monitored = list(endpoints_of(app))
+    return [
+        name
+        for name, view in ({} if app is None else app.view_functions).items()
+        if hasattr(view, _DECORATED) and getattr(view, _DECORATED) not in monitored
+    ]
+
+
+def warn_of_bypassed(state: AppState) -> None:
+    """Log an error for each of them."""
+    for view in bypassed_views(state.app()):
+        LOGGER.error("The app's view %r is decorated and yet not monitored. %s", view, ORDER)
 
 
 def prepare(state: AppState, endpoint: Endpoint) -> None:

@@ -51,6 +51,20 @@ def test_the_app_decides(
     assert found(service, "access") == []
 
 
+def test_a_decorator_above_its_route(patient: "Service", found: "Examine") -> None:
+    """An error names the view; the same function may answer elsewhere without being monitored."""
+    monitor = patient.monitor.prediction("fraud")
+    bare = patient.app.post("/bare", endpoint="bare")(lambda: {"prediction": 1})
+    assert found(patient, "views") == []
+    monitored = monitor(bare)
+    (finding,) = found(patient, "views")
+    assert finding.level == "error"
+    assert "'bare'" in finding.problem
+
+    patient.app.post("/predict", endpoint="monitored")(monitored)
+    assert found(patient, "views") == []
+
+
 def test_a_view_on_the_metrics_path(patient: "Service", found: "Examine") -> None:
     """An error, with its name."""
     assert found(patient, "metrics_path") == []

@@ -6,7 +6,17 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask, Response, g, jsonify, make_response, request, stream_with_context, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    g,
+    jsonify,
+    make_response,
+    request,
+    stream_with_context,
+    url_for,
+)
 
 from flask_mlmonitor import ConfigError, MLMonitor, Prediction, signals
 
@@ -294,6 +304,31 @@ def test_a_view_whose_app_was_never_given_to_the_monitor(caplog: pytest.LogCaptu
     assert record.levelname == "ERROR"
     assert "forgotten-model" in record.getMessage()
     assert "init_app" in record.getMessage()
+
+
+def test_a_decorator_above_its_route_is_told(
+    service: "Service", caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once: Flask was given the function below it; where the order is right, nothing is said."""
+    shop = Blueprint("shop", __name__)
+
+    @service.monitor.prediction("fraud")
+    @shop.post("/wrong")
+    def wrong() -> Any:
+        return {"prediction": 1}
+
+    @shop.post("/right")
+    @service.monitor.prediction("fraud", version="2")
+    def right() -> Any:
+        return {"prediction": 1}
+
+    service.app.register_blueprint(shop)
+    for path in ("/wrong", "/right", "/wrong"):
+        assert service.client.post(path, json={"age": 41}).status_code == 200
+
+    (message,) = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+    assert "'shop.wrong' is decorated and yet not monitored" in message
+    assert service.tally() == SUCCESS
 
 
 def test_a_view_called_outside_a_request_runs() -> None:
