@@ -139,7 +139,9 @@ def bypassed_views(app: Flask | None) -> list[str]:
     return [
         name
         for name, view in ({} if app is None else app.view_functions).items()
-        if hasattr(view, _DECORATED) and getattr(view, _DECORATED) not in monitored
+        if not hasattr(view, MARK)
+        and hasattr(view, _DECORATED)
+        and getattr(view, _DECORATED) not in monitored
     ]
 
 
