@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -226,3 +228,19 @@ def test_a_fork_while_another_thread_opens_the_monitor(forking: "Service") -> No
         thread.join()
 
     assert status == 0
+
+
+def test_ids_of_a_child_that_python_never_heard_of() -> None:
+    """UWSGI forks by itself: in one millisecond, equal random bits would be equal ids."""
+    script = (
+        "import ctypes, os; from flask_mlmonitor.request.ids import new_id; new_id()\n"
+        "child = ctypes.PyDLL(None).fork()\n"
+        "os.write(1, new_id()[14:].encode() + b' ')\n"
+        "child and os.waitpid(child, 0)\n"
+        "os._exit(0)\n"
+    )
+    said = subprocess.check_output([sys.executable, "-c", script], text=True, timeout=60)
+    ours, theirs = said.split()
+
+    assert len(ours) == len(theirs) == 22
+    assert ours != theirs

@@ -94,7 +94,9 @@ def test_a_child_does_not_keep_its_dead_parents_office(path: Path) -> None:
         with Child(parent) as child:
             assert child.told is True
             assert not wins(path)
-        assert wins(path)
+        deadline = time.monotonic() + 10
+        while not wins(path):  # the child lets go as soon as it runs
+            assert time.monotonic() < deadline
     finally:
         os.close(writer)
         os.close(reader)
