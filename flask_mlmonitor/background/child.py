@@ -19,16 +19,14 @@ from flask_mlmonitor.store.urls import open_store
 LONGEST_SECONDS: Final = 300.0
 NICE: Final = 10
 
-_ONE_THREAD: Final = "OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1', MKL_NUM_THREADS='1'"
-"""More would not hasten arrays as small as these, and take their cores from requests."""
-
 _CODE: Final = (
-    f"import os, sys; os.nice({NICE}); os.environ.update({_ONE_THREAD}); "
+    f"import os, sys; os.nice({NICE}); os.environ['OMP_NUM_THREADS'] = '1'; "
     f"sys.path[:] = sys.argv[1:]; import {__name__} as it; it.work()"
 )
 """The child finds the packages where its parent did, however that came to know them.
 
-Its imports are most of its work, so that it makes way before them.
+Its imports are most of its work, so that it makes way before them. More threads, of OpenBLAS or
+OpenMP, would not hasten arrays as small as these, and take their cores from requests.
 """
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from flask_mlmonitor.request.dialects.rows import listed
 from flask_mlmonitor.request.ids import LONGEST_ID, is_id, new_id
 from flask_mlmonitor.request.observation import SUCCESS, Outcome
 from flask_mlmonitor.request.outputs import Output, not_finite
+from flask_mlmonitor.request.payloads import Fields
 from flask_mlmonitor.request.route import Route, route_of
 from flask_mlmonitor.request.telling import tell_recorded
 
@@ -69,12 +70,15 @@ def record_by_hand(
         with route.faults.guard("drain"):
             runtime.stand_in()
     with route.faults.guard("counters"):
-        route.counters.begun()
-        route.counters.finished(outcome.status, 1, now, served.latency, outcome.error)
-        failures = route.validator.failures(fields)
-        if failures:
-            route.counters.broke(failures)
+        _count(route, served, fields, now)
     return key
+
+
+def _count(route: Route, served: Served, fields: Sequence[Fields], ended: float) -> None:
+    route.counters.begun()
+    route.counters.finished(served.status, 1, ended, served.latency, served.error)
+    if failures := route.validator.failures(fields):
+        route.counters.broke(failures)
 
 
 def _tell(route: Route, served: Served) -> None:

@@ -42,16 +42,6 @@ def say_once(
     return found
 
 
-def read_retraining(database: Database, app: str) -> list[Recommendation]:
-    """Return what was recommended in the last months, the newest first.
-
-    :raises StoreUnavailable: when the store does not answer.
-    """
-    query = select(_TABLE.recommendation).where(_TABLE.app == app).order_by(_TABLE.time.desc())
-    with database.reading() as connection:
-        return [_decode(text) for text in connection.execute(query).scalars()]
-
-
 def _last(connection: Connection, app: str, model: str, version: str) -> Recommendation | None:
     mine = (_TABLE.app == app, _TABLE.model == model, _TABLE.version == version)
     query = select(_TABLE.recommendation).where(*mine).order_by(_TABLE.time.desc()).limit(1)

@@ -1,5 +1,8 @@
 """When models are evaluated, and by whom: a real child process, an injected clock."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -167,6 +170,17 @@ def test_a_child_finds_what_its_parent_found(
 
     (one, _) = evaluate_in_child(Job(store_url, START, (SUBJECT,))).evaluations
     assert (one.model, one.window, one.status) == ("fraud", "1h", "not_enough_data")
+
+
+def test_a_child_leaves_the_cores_to_requests() -> None:
+    """It has a low priority, and no library that it computes with uses more than one thread."""
+    ask = (
+        "import scipy.linalg, sklearn.metrics, threadpoolctl as found; "
+        "print(os.nice(0), *{one['num_threads'] for one in found.threadpool_info()})"
+    )
+    code = child._CODE.replace("it.work()", ask)
+    said = subprocess.check_output([sys.executable, "-c", code, *sys.path], text=True, timeout=100)
+    assert said.split() == [str(os.nice(0) + child.NICE), "1"]
 
 
 def test_a_child_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from flask_mlmonitor.alerts.retraining import Outcome, Recommendation, recommend
 from flask_mlmonitor.store.database import Database
-from flask_mlmonitor.store.retraining import read_retraining, say_once
+from flask_mlmonitor.store.retraining import say_once
 from tests.alerts.making import NOON, settings
 
 DAY = 86400.0
@@ -30,7 +30,3 @@ def test_it_is_said_once(database: Database) -> None:
 
     assert again is not None
     assert again.time - first.time == timedelta(days=1)
-    history = read_retraining(database, "shop")
-    assert [one.model for one in history] == ["fraud", "churn", "fraud"]
-    assert (history[0], history[2]) == (again, first)
-    assert read_retraining(database, "another app") == []
